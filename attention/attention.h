@@ -1,0 +1,44 @@
+// The one entry to joint attention for the DiT.
+// Shape letters (docs/SHAPES.md): B batch, S = N + L joint tokens, A heads, D head dim.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace reel::attention {
+
+class StepAttention;
+
+/// Everything that attention needs for a whole run: which calls are sparse, and what it measured.
+/// Outlives the StepAttention values it hands out.
+class Attention {
+ public:
+  /// What one denoising step calls; `step` counts from 0.
+  StepAttention at_step(int64_t step);
+
+ private:
+  friend class StepAttention;
+  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                    int64_t text_length, int64_t step, int64_t layer);
+};
+
+/// Attention bound to one denoising step; cheap to copy.
+class StepAttention {
+ public:
+  /// Non-causal joint attention of one block. q, k, v [B, S, A, D] of one dtype and device, last
+  /// dimension contiguous, other strides any; the last `text_length` of the S tokens are text, the
+  /// same in every batch item. `layer` counts double blocks, then single blocks, from 0.
+  /// Returns [B, S, A, D], contiguous. Does not synchronise for dense calls.
+  at::Tensor operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        int64_t text_length, int64_t layer) const {
+    return owner_->attend(q, k, v, text_length, step_, layer);
+  }
+
+ private:
+  friend class Attention;
+  StepAttention(Attention* owner, int64_t step) : owner_(owner), step_(step) {}
+
+  Attention* owner_;
+  int64_t step_;
+};
+
+}  // namespace reel::attention

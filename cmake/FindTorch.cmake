@@ -1,0 +1,39 @@
+# Finds LibTorch inside the PyPI wheel. The wheel's own CMake files are not used: they insist on nvcc
+# and bring compiler flags of their own.
+set(TORCH_WHEEL_DIR "${PROJECT_SOURCE_DIR}/.deps/python/torch" CACHE PATH "torch folder of the wheel")
+find_path(Torch_INCLUDE_DIR ATen/ATen.h HINTS "${TORCH_WHEEL_DIR}/include" NO_DEFAULT_PATH)
+foreach(name torch_cpu c10 torch_cuda c10_cuda)
+  find_library(Torch_${name}_LIBRARY ${name} HINTS "${TORCH_WHEEL_DIR}/lib" NO_DEFAULT_PATH)
+endforeach()
+if(Torch_INCLUDE_DIR)
+  set(version_header "${Torch_INCLUDE_DIR}/torch/headeronly/version.h")
+  file(STRINGS "${version_header}" lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+  string(REGEX REPLACE "[^0-9;]" "" numbers "${lines}")
+  list(JOIN numbers "." Torch_VERSION)
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Torch
+  REQUIRED_VARS Torch_INCLUDE_DIR Torch_torch_cpu_LIBRARY Torch_c10_LIBRARY
+  VERSION_VAR Torch_VERSION
+  REASON_FAILURE_MESSAGE "run scripts/setup first")
+
+if(Torch_FOUND AND NOT TARGET Torch::Torch)
+  foreach(name torch_cpu c10 c10_cuda)
+    add_library(Torch::${name} SHARED IMPORTED)
+    set_target_properties(Torch::${name} PROPERTIES IMPORTED_LOCATION "${Torch_${name}_LIBRARY}")
+  endforeach()
+  add_library(Torch::Torch INTERFACE IMPORTED)
+  target_link_libraries(Torch::Torch INTERFACE Torch::torch_cpu Torch::c10)
+  # -idirafter, not SYSTEM: the wheel carries fmt 12, which must not shadow the fmt that spdlog was
+  # built with.
+  target_compile_options(Torch::Torch INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-idirafter ${Torch_INCLUDE_DIR}\
+ -idirafter ${Torch_INCLUDE_DIR}/torch/csrc/api/include>")
+  if(Torch_torch_cuda_LIBRARY AND Torch_c10_cuda_LIBRARY)
+    # Nothing refers to libtorch_cuda by name: it registers its operators when it loads.
+    add_library(Torch::TorchCuda INTERFACE IMPORTED)
+    target_link_libraries(Torch::TorchCuda INTERFACE Torch::Torch Torch::c10_cuda
+      "-Wl,--push-state,--no-as-needed,${Torch_torch_cuda_LIBRARY},--pop-state")
+  endif()
+endif()

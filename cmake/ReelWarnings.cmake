@@ -1,0 +1,29 @@
+# Flags that every target of ours shares. They must be identical everywhere, or the shared
+# precompiled header could not be reused.
+add_library(reel_flags INTERFACE)
+add_library(reel::flags ALIAS reel_flags)
+target_compile_options(reel_flags INTERFACE
+  -march=x86-64-v3 # AVX2 and FMA; wider code is chosen at run time
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
+target_link_libraries(reel_flags INTERFACE Torch::Torch nlohmann_json::nlohmann_json)
+if(REEL_CUDA)
+  target_link_libraries(reel_flags INTERFACE Torch::TorchCuda CUDA::cudart)
+  target_compile_definitions(reel_flags INTERFACE REEL_CUDA=1)
+else()
+  target_compile_definitions(reel_flags INTERFACE REEL_CUDA=0)
+endif()
+if(REEL_ASAN)
+  target_compile_options(reel_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(reel_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(REEL_PCH)
+  target_compile_options(reel_flags INTERFACE -fpch-preprocess) # lets ccache see through it
+endif()
+
+# The one precompiled header: LibTorch's operators and the JSON library, 17 s to read otherwise.
+add_library(reel_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(reel_pch PUBLIC reel::flags)
+target_include_directories(reel_pch PUBLIC ${PROJECT_SOURCE_DIR})
+if(REEL_PCH)
+  target_precompile_headers(reel_pch PRIVATE <ATen/ATen.h> <nlohmann/json.hpp>)
+endif()

@@ -1,0 +1,1 @@
+// Gives the shared precompiled header an object to belong to.
