@@ -56,7 +56,9 @@ JsonReader JsonReader::parse(std::string_view text, const std::string& name, Jso
   return {std::move(root), value, name, "", owner};
 }
 
-bool JsonReader::has(const std::string& key) const { return value_->contains(key); }
+bool JsonReader::has(const std::string& key) const {
+  return value_->contains(key);
+}
 
 bool JsonReader::is_null(const std::string& key) const {
   return !has(key) || value_->at(key).is_null();

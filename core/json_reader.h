@@ -3,8 +3,8 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +26,7 @@ class JsonReader {
   /// Reads `text`; `name` stands for the file in errors.
   static JsonReader parse(std::string_view text, const std::string& name, JsonOwner owner);
 
-  bool has(const std::string& key) const;     ///< true also for null
+  bool has(const std::string& key) const;      ///< true also for null
   bool is_null(const std::string& key) const;  ///< true if absent or null
   std::vector<std::string> keys() const;
 

@@ -26,7 +26,9 @@ std::string digest(const void* data, size_t num_bytes) {
 
 }  // namespace
 
-std::string sha256(std::string_view bytes) { return digest(bytes.data(), bytes.size()); }
+std::string sha256(std::string_view bytes) {
+  return digest(bytes.data(), bytes.size());
+}
 
 std::string sha256(const at::Tensor& tensor) {
   const at::Tensor host = tensor.cpu().contiguous();

@@ -1,4 +1,5 @@
-// Weights of tiny models, drawn instead of stored: the same numbers as tools/goldens/common.py draws.
+// Weights of tiny models, drawn instead of stored: the same numbers as tools/goldens/common.py
+// draws.
 #pragma once
 
 #include <ATen/core/Tensor.h>

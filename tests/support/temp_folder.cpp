@@ -1,5 +1,6 @@
 #include "tests/support/temp_folder.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -21,10 +22,17 @@ TempFolder::~TempFolder() {
 std::filesystem::path TempFolder::write(const std::string& name, std::string_view bytes) const {
   const auto file = path_ / name;
   std::filesystem::create_directories(file.parent_path());
-  std::ofstream stream(file, std::ios::binary);
-  stream.exceptions(std::ios::failbit | std::ios::badbit);
-  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  write_bytes(file, bytes);
   return file;
+}
+
+std::vector<std::string> TempFolder::names() const {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_)) {
+    names.push_back(std::filesystem::relative(entry.path(), path_).string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::string read_bytes(const std::filesystem::path& file) {
@@ -32,6 +40,12 @@ std::string read_bytes(const std::filesystem::path& file) {
   std::ostringstream bytes;
   bytes << stream.rdbuf();
   return bytes.str();
+}
+
+void write_bytes(const std::filesystem::path& file, std::string_view bytes) {
+  std::ofstream stream(file, std::ios::binary);
+  stream.exceptions(std::ios::failbit | std::ios::badbit);
+  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 }  // namespace reel::testing

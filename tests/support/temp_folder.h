@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace reel::testing {
 
@@ -16,6 +17,10 @@ class TempFolder {
   ~TempFolder();
 
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  /// Names of everything in it, hidden files and files of folders too, sorted.
+  std::vector<std::string> names() const;
 
   /// Writes `bytes` to the file `name` below the folder, making folders on the way.
   std::filesystem::path write(const std::string& name, std::string_view bytes) const;
@@ -26,5 +31,8 @@ class TempFolder {
 
 /// All bytes of a file.
 std::string read_bytes(const std::filesystem::path& file);
+
+/// Makes a file of `bytes`, or replaces it.
+void write_bytes(const std::filesystem::path& file, std::string_view bytes);
 
 }  // namespace reel::testing
