@@ -1,24 +1,48 @@
 // The one entry to joint attention for the DiT.
-// Shape letters (docs/SHAPES.md): B batch, S = N + L joint tokens, A heads, D head dim.
+// Shape letters (docs/SHAPES.md): B batch, S = N + L joint tokens, A heads, D head dim, n blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include "attention/schedule.h"
+#include "attention/statistics.h"
 
 namespace reel::attention {
 
 class StepAttention;
 
 /// Everything that attention needs for a whole run: which calls are sparse, and what it measured.
-/// Outlives the StepAttention values it hands out.
+/// Outlives the StepAttention values it hands out. One run at a time: not thread-safe.
 class Attention {
  public:
+  /// Every call is dense, for any number of steps, layers and heads.
+  Attention() = default;
+
+  explicit Attention(AttentionSchedule schedule) : schedule_(std::move(schedule)) {}
+
   /// What one denoising step calls; `step` counts from 0.
   StepAttention at_step(int64_t step);
+
+  const AttentionSchedule& schedule() const { return schedule_; }
+
+  /// What was measured so far; on a GPU this waits for the calls that were timed.
+  const Statistics& statistics();
+
+  /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, on the CPU) instead of the
+  /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
+  /// Throws ShapeError at the first call that the mask does not fit.
+  void give_plan(const at::Tensor& mask) { given_mask_ = mask; }
 
  private:
   friend class StepAttention;
   at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     int64_t text_length, int64_t step, int64_t layer);
+  at::Tensor attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          int64_t step, int64_t layer);
+
+  AttentionSchedule schedule_;
+  Statistics statistics_;
+  at::Tensor given_mask_;  // undefined: none
 };
 
 /// Attention bound to one denoising step; cheap to copy.
