@@ -1,0 +1,34 @@
+// Convolution over time and space that never looks at later frames.
+// B batch, C channels, T h w the grid at this layer's resolution (docs/SHAPES.md).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+#include "vae/resolution.h"
+#include "weights/weight_store.h"
+
+namespace reel::vae {
+
+/// Repeats the border as a 3 x 3 x 3 causal convolution wants it: one row and column on each side,
+/// two frames in front, none behind. x [B, C, T, h, w] -> [B, C, T + 2, h + 2, w + 2].
+at::Tensor pad_causally(const at::Tensor& x);
+
+/// A 3 x 3 x 3 convolution over the causally padded input (spec/hunyuanvideo.md 5.2).
+class CausalConv3d {
+ public:
+  /// Takes `stem`.conv.weight [C_out, C_in, 3, 3, 3] and `stem`.conv.bias [C_out].
+  CausalConv3d(weights::WeightStore& store, const std::string& stem, ScaleFactor stride = {});
+
+  /// x [B, C_in, T, h, w], any strides -> [B, C_out, (T - 1) / time + 1, h / space, w / space] for
+  /// even h and w where space is 2.
+  at::Tensor forward(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_;
+  at::Tensor bias_;
+  ScaleFactor stride_;
+};
+
+}  // namespace reel::vae
