@@ -9,7 +9,7 @@ import json
 import torch
 from diffusers import AutoencoderKLHunyuanVideo
 
-from common import draw_weights, normal, save, save_json
+from .common import draw_weights, normal, save, save_json
 
 WEIGHT_SEED = 7
 INPUT_SEED = 11
@@ -113,7 +113,3 @@ def make() -> None:
     save("vae/encode", encode_goldens(vae))
     save("vae/stages", stage_goldens(vae))
     save_json("vae/config", json.loads(vae.to_json_string()))
-
-
-if __name__ == "__main__":
-    make()
