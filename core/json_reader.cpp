@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "core/strict_json.h"
 
 namespace reel {
 namespace {
@@ -44,11 +45,8 @@ JsonReader JsonReader::open(const std::filesystem::path& file, JsonOwner owner) 
 
 JsonReader JsonReader::parse(std::string_view text, const std::string& name, JsonOwner owner) {
   auto root = std::make_shared<nlohmann::json>();
-  try {
-    *root = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    fail_for(owner, name + ": not valid JSON at byte " + std::to_string(error.byte));
-  }
+  *root = parse_strict_json(
+      text, [&](const std::string& message) { fail_for(owner, name + ": " + message); });
   if (!root->is_object()) {
     fail_for(owner, name + ": not a JSON object: got " + short_dump(*root));
   }

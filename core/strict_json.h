@@ -1,0 +1,17 @@
+// JSON as files from outside must be: valid, without repeated keys, not nested without end.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace reel {
+
+/// Parses `text`. What is wrong with it goes to `refuse`, which must throw: a syntax error, a key
+/// that an object holds twice (plain parsers keep one of the two in silence), or more than 100
+/// levels of nesting.
+nlohmann::json parse_strict_json(std::string_view text,
+                                 const std::function<void(const std::string&)>& refuse);
+
+}  // namespace reel
