@@ -7,11 +7,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "core/error.h"
 #include "core/printable.h"
 #include "core/sha256.h"
+#include "core/strict_json.h"
 #include "weights/safetensors_dtypes.h"
 
 namespace reel::weights {
@@ -103,30 +103,6 @@ TensorInfo Entry::read(uint64_t data_begin, uint64_t data_bytes) const {
   return info;
 }
 
-// JSON without repeated keys, which a plain parse would silently merge.
-Json parse_strictly(const std::string& file, std::string_view text) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto on_event = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth > 8) fail<WeightError>(file, ": the header is nested too deeply");
-    if (event == Json::parse_event_t::object_start) {
-      open_objects.emplace_back();
-    } else if (event == Json::parse_event_t::object_end) {
-      open_objects.pop_back();
-    } else if (event == Json::parse_event_t::key) {
-      const auto& key = value.get_ref<const std::string&>();
-      if (!open_objects.back().insert(key).second) {
-        fail<WeightError>(file, ": ", printable(key), ": appears twice in the header");
-      }
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, on_event);
-  } catch (const Json::exception& error) {
-    fail<WeightError>(file, ": the header is not valid JSON: ", printable(error.what()));
-  }
-}
-
 std::map<std::string, std::string> read_metadata(const std::string& file, const Json& header) {
   std::map<std::string, std::string> metadata;
   if (!header.contains("__metadata__")) return metadata;
@@ -181,7 +157,8 @@ TensorSource open_safetensors(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   const std::string where = path.string();
   const std::string_view text = header_text(*file);
-  const Json header = parse_strictly(where, text);
+  const Json header = parse_strict_json(
+      text, [&](const std::string& message) { fail<WeightError>(where, ": header: ", message); });
   if (!header.is_object()) fail<WeightError>(where, ": the header is not a JSON object");
   const uint64_t data_begin = kLengthBytes + text.size();
   std::vector<TensorInfo> infos;

@@ -114,10 +114,10 @@ TEST_F(Safetensors, RefusesHeadersThatAreNotCleanJson) {
 
 TEST_F(Safetensors, RefusesRepeatedNamesAndKeys) {
   const std::string x = R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
-  expect_refusal(file_bytes("{" + x + "," + x + "}", 1), "x: appears twice");
+  expect_refusal(file_bytes("{" + x + "," + x + "}", 1), "a key appears twice in the JSON: x");
   expect_refusal(
       file_bytes(R"({"x":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1),
-      "dtype: appears twice");
+      "a key appears twice in the JSON: dtype");
 }
 
 TEST_F(Safetensors, RefusesEntriesThatContradictThemselves) {
