@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "core/output_file.h"
 #include "weights/tensor_source.h"
 
 namespace reel::weights {
@@ -18,9 +19,12 @@ namespace reel::weights {
 /// Throws WeightError, one line with file and tensor, for the first thing that is wrong.
 TensorSource open_safetensors(const std::filesystem::path& path);
 
-/// Writes `tensors` (any device, any strides, a dtype of the format) and `metadata` to `path`,
-/// which appears only when it is complete and on the disk; a file of that name is replaced. Throws
-/// IoError, and leaves nothing behind, if writing fails.
+/// Appends `tensors` (any device, any strides, a dtype of the format) and `metadata` to an empty
+/// `file`; the caller commits it. Throws IoError if writing fails.
+void write_safetensors(OutputFile& file, const std::map<std::string, at::Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// The same to `path` at once, with OutputFile's rules and errors; a file of that name is replaced.
 void save_safetensors(const std::filesystem::path& path,
                       const std::map<std::string, at::Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
