@@ -1,0 +1,52 @@
+// The denoising loop: noise to latents along the sigma schedule.
+// Shape letters (docs/SHAPES.md): B batch, C channels, T h w the latent grid, L text tokens.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "attention/attention.h"
+#include "dit/transformer.h"
+
+namespace reel::pipeline {
+
+/// What the transformer is told about the text, one entry a batch item.
+struct TextConditioning {
+  std::vector<at::Tensor> states;  ///< B tensors [L_b, D_text]: valid tokens only
+  at::Tensor pooled;               ///< [B, D_clip]
+};
+
+/// Everything that decides the latents. Tensors may lie on any device.
+struct DenoiseInputs {
+  at::Tensor noise;  ///< [B, C, T, h, w] fp32
+  TextConditioning text;
+  std::optional<TextConditioning> negative;  ///< there exactly when cfg_scale is not 1
+  int64_t num_steps = 50;
+  double guidance = 6.0;  ///< embedded; ignored by a model that embeds none
+  double cfg_scale = 1.0;
+  double flow_shift = 7.0;
+};
+
+/// What one step did.
+struct StepReport {
+  int64_t step = 0;  ///< from 0
+  int64_t num_steps = 0;
+  double elapsed_ms = 0;
+  bool dense = true;     ///< every attention call of the step
+  double density = 1.0;  ///< mean share of blocks attended to
+};
+
+/// Called after every step; may throw Interrupted to end the run there.
+using StepObserver = std::function<void(const StepReport&)>;
+
+/// Runs all steps; with a negative text two passes a step, v = v_neg + cfg_scale * (v - v_neg).
+/// Latents stay fp32 between steps. Synchronises with the device once a step, to time it and to
+/// check its result. Returns [B, C, T, h, w] fp32 on the transformer's device, scaled as the
+/// transformer sees them. Throws OutputError if a velocity is not finite.
+at::Tensor denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
+                   attention::Attention& attention, const StepObserver& observer);
+
+}  // namespace reel::pipeline
