@@ -1,6 +1,8 @@
 // How true colours return: the conversions alone over all of RGB, then through encoded files.
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "media/frame_reader.h"
 #include "media/scaler.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/media/test_video.h"

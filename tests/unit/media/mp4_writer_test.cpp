@@ -1,5 +1,6 @@
 #include "media/mp4_writer.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "media/frame_reader.h"
 #include "media/video_facts.h"
 #include "tests/support/errors.h"
 #include "tests/support/temp_folder.h"
@@ -37,8 +39,8 @@ struct Encoding {
   double least_psnr_db;
 };
 
-// The bounds are 2 dB below what the encoders gave when the test was written: they fall by far
-// more if planes are swapped, rows slip or frames arrive out of order.
+// The bounds are 2 dB below what the encoders gave when the test was written. A frame out of place
+// or swapped planes fall below 30 dB.
 class Encodings : public Mp4WriterTest, public ::testing::WithParamInterface<Encoding> {};
 
 TEST_P(Encodings, ReturnEveryFrameInOrder) {
@@ -53,11 +55,11 @@ TEST_P(Encodings, ReturnEveryFrameInOrder) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Encodings,
-    ::testing::Values(Encoding{"Default", {}, 40}, Encoding{"Crf0", {.crf = 0}, 40},
-                      Encoding{"Yuv444", {.pix_fmt = "yuv444p"}, 40},
-                      Encoding{"Fast", {.preset = "ultrafast"}, 40},
-                      Encoding{"H265", {.codec = "h265", .preset = "ultrafast"}, 36},
-                      Encoding{"Lossless", {.lossless = true}, 48}),
+    ::testing::Values(Encoding{"Default", {}, 40}, Encoding{"Crf0", {.crf = 0}, 49},
+                      Encoding{"Yuv444", {.pix_fmt = "yuv444p"}, 39},
+                      Encoding{"Fast", {.preset = "ultrafast"}, 41},
+                      Encoding{"H265", {.codec = "h265", .preset = "ultrafast"}, 40},
+                      Encoding{"Lossless", {.lossless = true}, 49}),
     [](const auto& encoding) { return std::string(encoding.param.name); });
 
 TEST_F(Mp4WriterTest, LosslessRgbIsExact) {

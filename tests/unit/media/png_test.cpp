@@ -1,7 +1,10 @@
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "media/frame_reader.h"
+#include "media/mp4_writer.h"
 #include "media/png_codec.h"
 #include "media/png_sequence_writer.h"
 #include "media/tee_sink.h"

@@ -1,54 +1,31 @@
-// Small videos for the tests of media/.
+// Small videos for the tests of media/. Letters: docs/SHAPES.md.
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <filesystem>
 
 #include "media/encoder_plan.h"
-#include "media/frame_reader.h"
-#include "media/mp4_writer.h"
+#include "media/frame_rate.h"
 
 namespace reel::media {
 
 /// A coloured gradient that moves: [F, H, W, 3] uint8. Smooth, as encoders like it, and every frame
 /// differs from the others.
-inline at::Tensor moving_gradient(int64_t num_frames, int64_t height, int64_t width) {
-  const auto axis = [](int64_t size) { return at::arange(size, at::kFloat); };
-  const at::Tensor t = axis(num_frames).view({-1, 1, 1}) * 3;
-  const at::Tensor y = axis(height).view({1, -1, 1});
-  const at::Tensor x = axis(width).view({1, 1, -1});
-  const at::Tensor red = at::sin((x + t) / 20) * 100 + 128 + y * 0;
-  const at::Tensor green = at::sin((y + x + t * 2) / 25) * 90 + 120;
-  const at::Tensor blue = at::cos((y - t) / 30) * 80 + 110 + x * 0;
-  return at::stack({red, green, blue}, -1).to(at::kByte).contiguous();
-}
+at::Tensor moving_gradient(int64_t num_frames, int64_t height, int64_t width);
 
 /// Every pixel of [F, H, W, 3] is the colour.
-inline at::Tensor flat_frames(int64_t num_frames, int64_t height, int64_t width, int red, int green,
-                              int blue) {
-  const at::Tensor colour = at::tensor({red, green, blue}, at::kByte);
-  return colour.expand({num_frames, height, width, 3}).contiguous();
-}
+at::Tensor flat_frames(int64_t num_frames, int64_t height, int64_t width, int red, int green,
+                       int blue);
 
-/// Writes `frames` to `file` in one go.
-inline void write_video(const std::filesystem::path& file, const at::Tensor& frames,
-                        const EncoderOptions& options, FrameRate rate = {24, 1}) {
-  const EncoderPlan plan = plan_encoder(options, frames.size(2), frames.size(1));
-  Mp4Writer writer(file, IfExists::kReplace, {frames.size(2), frames.size(1), rate}, plan);
-  writer.write(frames);
-  writer.finish();
-}
+/// Writes `frames` to `file` in one go, replacing what is there.
+void write_video(const std::filesystem::path& file, const at::Tensor& frames,
+                 const EncoderOptions& options, FrameRate rate = {24, 1});
 
 /// The largest difference of two 8-bit tensors of one shape.
-inline int max_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int>();
-}
+int max_difference(const at::Tensor& a, const at::Tensor& b);
 
 /// Peak signal to noise ratio in dB, over all frames.
-inline double psnr_db(const at::Tensor& a, const at::Tensor& b) {
-  const double mse = (a.to(at::kDouble) - b.to(at::kDouble)).square().mean().item<double>();
-  return 10 * std::log10(255.0 * 255.0 / mse);
-}
+double psnr_db(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace reel::media

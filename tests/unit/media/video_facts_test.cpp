@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "media/frame_reader.h"
+#include "media/mp4_writer.h"
 #include "tests/support/errors.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/media/test_video.h"
