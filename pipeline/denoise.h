@@ -10,6 +10,7 @@
 
 #include "attention/attention.h"
 #include "dit/transformer.h"
+#include "pipeline/progress.h"
 
 namespace reel::pipeline {
 
@@ -28,15 +29,6 @@ struct DenoiseInputs {
   double guidance = 6.0;  ///< embedded; ignored by a model that embeds none
   double cfg_scale = 1.0;
   double flow_shift = 7.0;
-};
-
-/// What one step did.
-struct StepReport {
-  int64_t step = 0;  ///< from 0
-  int64_t num_steps = 0;
-  double elapsed_ms = 0;
-  bool dense = true;     ///< every attention call of the step
-  double density = 1.0;  ///< mean share of blocks attended to
 };
 
 /// Called after every step; may throw Interrupted to end the run there.

@@ -1,0 +1,32 @@
+// Where and in which number formats a run computes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+
+#include "core/problems.h"
+
+namespace reel::pipeline {
+
+/// The flags --device, --dtype and --threads as given.
+struct ComputeOptions {
+  std::string device = "auto";
+  std::optional<std::string> dtype;
+  std::optional<int64_t> threads;
+};
+
+/// A decision; never one by timing or free memory.
+struct ComputeChoice {
+  at::Device device;
+  at::ScalarType dtype;      ///< of the text encoders and the transformer
+  at::ScalarType vae_dtype;  ///< fp16 on a GPU unless --dtype fp32 was given; else as dtype
+  int threads = 1;           ///< of CPU operations
+};
+
+/// fp32 on a CPU, bf16 on a GPU, and all usable cores, unless given otherwise. Adds every problem
+/// (fp16 on a CPU, a GPU that is not there, ...) to `problems`; nothing is returned then.
+std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Problems& problems);
+
+}  // namespace reel::pipeline

@@ -1,0 +1,37 @@
+// The flags --vae-tiling and --vae-tile, and the tile plan that they lead to.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/problems.h"
+#include "vae/tile_plan.h"
+
+namespace reel::pipeline {
+
+/// The flags as given.
+struct VaeTilingOptions {
+  std::string mode = "auto";        ///< auto, on or off
+  std::optional<std::string> tile;  ///< official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE
+};
+
+/// A valid choice.
+struct VaeTiling {
+  enum class Mode { kAuto, kOn, kOff };
+  Mode mode = Mode::kAuto;
+  vae::Tiling tiles = vae::kOfficialTiling;  ///< read with kOn only
+
+  bool operator==(const VaeTiling&) const = default;
+};
+
+/// A tile that is given without a mode means kOn. Adds every problem to `problems`; nothing is
+/// returned then.
+std::optional<VaeTiling> choose_vae_tiling(const VaeTilingOptions& options, Problems& problems);
+
+/// The tiles of latents of `size`.
+vae::TilePlan plan_vae_tiles(const VaeTiling& tiling, const vae::LatentSize& size);
+
+/// "auto", "off" or the tile as --vae-tile reads it.
+std::string vae_tiling_text(const VaeTiling& tiling);
+
+}  // namespace reel::pipeline
