@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -46,6 +47,15 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
 
 MappedFile::MappedFile(std::filesystem::path path, std::span<const char> bytes)
     : path_(std::move(path)), bytes_(bytes) {}
+
+void MappedFile::prefetch(uint64_t offset, uint64_t bytes) const {
+  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t begin = offset / page * page;
+  const uint64_t end = std::min<uint64_t>(offset + bytes, size());
+  if (begin >= end) return;
+  // Only advice: without it the pages come when they are touched.
+  ::madvise(const_cast<char*>(bytes_.data()) + begin, end - begin, MADV_WILLNEED);
+}
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());

@@ -22,6 +22,9 @@ class MappedFile {
   std::span<const char> bytes() const { return bytes_; }
   uint64_t size() const { return bytes_.size(); }
 
+  /// Asks the system to read these bytes soon, and returns at once.
+  void prefetch(uint64_t offset, uint64_t bytes) const;
+
  private:
   MappedFile(std::filesystem::path path, std::span<const char> bytes);
 

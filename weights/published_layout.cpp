@@ -83,6 +83,12 @@ Recipe recipe_for(const WeightSpec& spec, const std::vector<Rule>& rules,
     return recipe;
   }
   recipe.assembly = rule->assembly;
+  if (rule->assembly == Assembly::kSwapHalves &&
+      (rule->parts.size() != 1 || spec.shape.at(0) % 2 != 0)) {
+    fail<ShapeError>("recipes_for: ", spec.name,
+                     ": only one part of an even number of rows has two ", "halves: got ",
+                     rule->parts.size(), " parts, ", spec.shape.at(0), " rows");
+  }
   const auto rows = part_rows(*rule, spec.shape.at(0), spec.name);
   for (size_t i = 0; i < rows.size(); ++i) {
     auto shape = spec.shape;

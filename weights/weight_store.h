@@ -33,9 +33,14 @@ class WeightStore {
   std::map<std::string, at::Tensor> tensors_;
 };
 
-/// Builds the internal tensors from the parts that `part` returns by published name: one copy of
-/// each part into its place, none where one part is the whole tensor and has the right dtype and
-/// device already.
+/// Builds the internal tensor of one recipe from the parts that `part` returns by published name:
+/// one copy of each part into its place, none where one contiguous part is the whole tensor and has
+/// the right dtype and device already. Parts go to the device before they change their dtype there.
+at::Tensor assemble_one(const Recipe& recipe,
+                        const std::function<at::Tensor(const std::string&)>& part,
+                        at::Device device, at::ScalarType dtype);
+
+/// Builds the internal tensors of all recipes.
 WeightStore assemble(const std::vector<Recipe>& recipes,
                      const std::function<at::Tensor(const std::string&)>& part, at::Device device,
                      at::ScalarType dtype);
