@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -22,6 +23,12 @@ std::string short_dump(const nlohmann::json& value) {
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
+}
+
+// Numbers from 2^63 on would come back negative.
+bool is_int64(const nlohmann::json& value) {
+  if (!value.is_number_unsigned()) return value.is_number_integer();
+  return value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()};
 }
 
 }  // namespace
@@ -79,7 +86,7 @@ const nlohmann::json& JsonReader::raw(const std::string& key) const {
 
 int64_t JsonReader::integer(const std::string& key) const {
   const auto& value = raw(key);
-  if (!value.is_number_integer()) {
+  if (!is_int64(value)) {
     fail_at(key, "wrong type: got " + short_dump(value) + ", want an integer");
   }
   return value.get<int64_t>();
@@ -113,9 +120,7 @@ std::string JsonReader::string(const std::string& key) const {
 
 std::vector<int64_t> JsonReader::integers(const std::string& key) const {
   const auto& value = raw(key);
-  const bool good = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& x) {
-                      return x.is_number_integer();
-                    });
+  const bool good = value.is_array() && std::all_of(value.begin(), value.end(), is_int64);
   if (!good) fail_at(key, "wrong type: got " + short_dump(value) + ", want an array of integers");
   return value.get<std::vector<int64_t>>();
 }
