@@ -19,10 +19,11 @@ struct ComputeOptions {
 
 /// A decision; never one by timing or free memory.
 struct ComputeChoice {
-  at::Device device;
-  at::ScalarType dtype;      ///< of the text encoders and the transformer
-  at::ScalarType vae_dtype;  ///< fp16 on a GPU unless --dtype fp32 was given; else as dtype
-  int threads = 1;           ///< of CPU operations
+  at::Device device = at::Device(at::kCPU);
+  at::ScalarType dtype = at::kFloat;  ///< of the text encoders and the transformer
+  at::ScalarType vae_dtype =
+      at::kFloat;   ///< fp16 on a GPU unless --dtype fp32 was given; else as dtype
+  int threads = 1;  ///< of CPU operations
 };
 
 /// fp32 on a CPU, bf16 on a GPU, and all usable cores, unless given otherwise. Adds every problem

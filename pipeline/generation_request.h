@@ -94,12 +94,15 @@ GenerationRequest make_request(const RequestOptions& options, const ModelDefault
                                const std::optional<ModelFacts>& facts, Problems& problems);
 
 /// The attention schedule of the request. Adds every problem to `problems`; nothing is returned
-/// then.
+/// then, nor if make_request() refused the number of steps or the shift.
 std::optional<attention::AttentionSchedule> plan_attention(const GenerationRequest& request,
                                                            const ModelFacts& facts,
                                                            Problems& problems);
 
-/// The same; throws ConfigError with all problems.
+/// Checks what can be checked about the attention flags while the model is not known.
+void check_attention_flags(const GenerationRequest& request, Problems& problems);
+
+/// The schedule of a valid request; throws ConfigError with all problems.
 attention::AttentionSchedule plan_attention(const GenerationRequest& request,
                                             const ModelFacts& facts);
 

@@ -1,0 +1,101 @@
+#include "pipeline/run_report.h"
+
+#include <sys/resource.h>
+
+namespace reel::pipeline {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kLicence =
+    "Made with model weights whose own licence governs this file; SparseReel is Apache-2.0.";
+
+json device_json(const RunIdentity& identity) {
+  json device = {{"name", identity.device_name},
+                 {"dtype", identity.dtype},
+                 {"vae_dtype", identity.vae_dtype},
+                 {"threads", identity.threads}};
+  if (!identity.driver.empty()) device["driver"] = identity.driver;
+  return device;
+}
+
+json model_json(const RunIdentity& identity) {
+  json files = json::array();
+  for (const auto& file : identity.model_files) {
+    files.push_back(
+        {{"name", file.path}, {"bytes", file.bytes}, {"header_sha256", file.header_sha256}});
+  }
+  return {{"name", identity.model_name}, {"layout", identity.model_layout}, {"files", files}};
+}
+
+json timing_json(const ClipReport& report) {
+  json timing = {{"total", report.total_ms}};
+  for (const auto& [stage, elapsed_ms] : report.stages_ms) timing[stage] = elapsed_ms;
+  json steps = json::array();
+  for (const auto& step : report.steps) steps.push_back(step.elapsed_ms);
+  timing["steps"] = std::move(steps);
+  return timing;
+}
+
+// The figures of the whole run, without those of every layer and head.
+json density_summary(const json& density) {
+  json summary = json::object();
+  for (const char* key : {"mean", "mean_sparse", "by_step"}) {
+    if (density.contains(key)) summary[key] = density[key];
+  }
+  return summary;
+}
+
+}  // namespace
+
+json perf_json(const RunIdentity& identity, const ClipReport& report) {
+  json stages = json::array();
+  for (const auto& [stage, elapsed_ms] : report.stages_ms) {
+    stages.push_back({{"name", stage}, {"ms", elapsed_ms}});
+  }
+  json steps = json::array();
+  for (const auto& step : report.steps) {
+    steps.push_back({{"step", step.step},
+                     {"ms", step.elapsed_ms},
+                     {"mode", step.dense ? "dense" : "sparse"},
+                     {"density", step.density}});
+  }
+  return {{"format", 1},
+          {"seed", report.seed},
+          {"total_ms", report.total_ms},
+          {"stages", std::move(stages)},
+          {"steps", std::move(steps)},
+          {"attention", report.attention_times},
+          {"density", density_summary(report.density)},
+          {"text_tokens", report.num_text_tokens},
+          {"tile_plan", report.tile_plan},
+          {"peak_device_bytes", report.peak_device_bytes},
+          {"peak_host_bytes", report.peak_host_bytes},
+          {"device", device_json(identity)}};
+}
+
+json metadata_json(const GenerationRequest& request, const RunIdentity& identity,
+                   const ClipReport& report, const json& program, const json& encoder) {
+  json request_json = request.to_json(report.seed);
+  request_json["tile_plan"] = report.tile_plan;
+  return {{"format", 1},
+          {"program", program},
+          {"request", std::move(request_json)},
+          {"attention", report.attention},
+          {"model", model_json(identity)},
+          {"noise_sha256", report.noise_sha256},
+          {"latents_sha256", report.latents_sha256},
+          {"density", density_summary(report.density)},
+          {"timing_ms", timing_json(report)},
+          {"device", device_json(identity)},
+          {"encoder", encoder},
+          {"licence", kLicence}};
+}
+
+int64_t peak_host_bytes() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace reel::pipeline
