@@ -1,5 +1,6 @@
 #include "tests/support/zip_writer.h"
 
+#include <array>
 #include <cstdint>
 #include <limits>
 
@@ -11,11 +12,22 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kLocalHeaderBytes = 30;
 constexpr uint16_t kPaddingField = 0x4246;  // what torch.save calls its padding
 
+std::array<uint32_t, 256> crc_table() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    table[byte] = byte;
+    for (int bit = 0; bit < 8; ++bit) {
+      table[byte] = (table[byte] >> 1) ^ ((table[byte] & 1) != 0 ? 0xedb88320 : 0);
+    }
+  }
+  return table;
+}
+
 uint32_t crc32(const std::string& bytes) {
+  static const std::array<uint32_t, 256> kTable = crc_table();
   uint32_t sum = 0xffffffff;
   for (const char byte : bytes) {
-    sum ^= static_cast<unsigned char>(byte);
-    for (int bit = 0; bit < 8; ++bit) sum = (sum >> 1) ^ ((sum & 1) != 0 ? 0xedb88320 : 0);
+    sum = (sum >> 8) ^ kTable[(sum ^ static_cast<unsigned char>(byte)) & 0xff];
   }
   return ~sum;
 }
