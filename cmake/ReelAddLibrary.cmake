@@ -37,7 +37,7 @@ function(reel_add_test name)
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
 
-# One benchmark program (Google Benchmark); never run by ctest.
+# One benchmark program; never run by ctest.
 function(reel_add_benchmark name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;USES")
   if(arg_UNPARSED_ARGUMENTS)

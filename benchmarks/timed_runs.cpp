@@ -1,0 +1,96 @@
+#include "benchmarks/timed_runs.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <iostream>
+
+#include "core/error.h"
+#include "core/stopwatch.h"
+
+namespace reel::benchmarks {
+namespace {
+
+double run_ms(const HotPath& path) {
+  const Stopwatch watch;
+  path.run();
+  return watch.elapsed_ms();
+}
+
+void print_json(const std::string& name, const RunFlags& flags, const HotPath& path,
+                const std::vector<double>& ms) {
+  nlohmann::json report = {{"format", 1},
+                           {"benchmark", name},
+                           {"device", flags.device},
+                           {"dtype", flags.dtype},
+                           {"threads", flags.threads},
+                           {"ms", ms},
+                           {"median_ms", median(ms)}};
+  report.update(path.facts);
+  for (const auto& [unit, amount] : path.amounts) {
+    report[unit + "_per_s"] = amount / median(ms) * 1e3;
+  }
+  std::cout << report.dump() << '\n';
+}
+
+void print_text(const std::string& name, const RunFlags& flags, const HotPath& path,
+                const std::vector<double>& ms) {
+  std::cout << name << ", " << flags.dtype << " on " << flags.device << ", " << flags.threads
+            << " threads:";
+  for (const auto& fact : path.facts.items()) std::cout << ' ' << fact.key() << '=' << fact.value();
+  std::cout << "\n  median " << median(ms) << " ms of " << ms.size() << ", best "
+            << *std::min_element(ms.begin(), ms.end()) << " ms";
+  for (const auto& [unit, amount] : path.amounts) {
+    std::cout << ", " << amount / median(ms) * 1e3 << ' ' << unit << "/s";
+  }
+  std::cout << '\n';
+}
+
+void measure(const std::string& name, const RunFlags& flags,
+             const std::function<HotPath()>& prepare) {
+  at::set_num_threads(flags.threads);
+  const c10::InferenceMode inference;
+  const HotPath path = prepare();
+  path.run();
+  if (flags.paced) {
+    std::cout << "ready" << std::endl;
+    for (std::string line; std::getline(std::cin, line);) std::cout << run_ms(path) << std::endl;
+    return;
+  }
+  std::vector<double> ms;
+  for (int i = 0; i < flags.repeats; ++i) ms.push_back(run_ms(path));
+  (flags.json ? print_json : print_text)(name, flags, path, ms);
+}
+
+void add_run_flags(CLI::App& app, RunFlags& flags) {
+  app.add_option("--device", flags.device, "cpu, cuda or cuda:N");
+  app.add_option("--dtype", flags.dtype, "fp32, bf16 or fp16");
+  app.add_option("--threads", flags.threads)->check(CLI::PositiveNumber);
+  app.add_option("--repeats", flags.repeats)->check(CLI::PositiveNumber);
+  app.add_flag("--paced", flags.paced, "run once for every line on standard input");
+  app.add_flag("--json", flags.json, "print one JSON object");
+}
+
+}  // namespace
+
+int run_benchmark(const std::string& name, CLI::App& app, RunFlags& flags, int argc, char** argv,
+                  const std::function<HotPath()>& prepare) {
+  add_run_flags(app, flags);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    measure(name, flags, prepare);
+  } catch (const Error& error) {
+    std::cerr << name << ": " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+}  // namespace reel::benchmarks
