@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <random>
 
 #include "core/error.h"
 #include "core/sha256.h"
@@ -158,6 +159,29 @@ TEST_F(Safetensors, RefusesRangesThatOverlapOrLeaveHoles) {
   expect_refusal(file_bytes(header(0, 3, 4, 8), 8), "b: 1 bytes before it belong to no tensor");
   expect_refusal(file_bytes(header(1, 4, 4, 8), 8), "a: 1 bytes before it belong to no tensor");
   expect_refusal(file_bytes(header(0, 4, 4, 7), 8), "1 bytes at its end belong to no tensor");
+}
+
+TEST_F(Safetensors, NeverCrashesOnFlippedBits) {
+  const auto path = folder_.path() / "good.safetensors";
+  save_safetensors(path, {{"a", at::ones({3, 2})}, {"b", at::arange(4)}}, {{"k", "v"}});
+  const std::string good = reel::testing::read_bytes(path);
+  std::mt19937 random(3);
+  int num_refused = 0;
+  for (int round = 0; round < 500; ++round) {
+    std::string bytes = good;
+    for (int i = 0; i < 2; ++i) {
+      bytes[random() % (good.size() - 56)] ^= static_cast<char>(1 << random() % 8);
+    }
+    try {
+      const auto source = open_safetensors(folder_.write("flipped.safetensors", bytes));
+      for (const auto& info : source.infos()) {
+        if (!c10::isFloat8Type(info.dtype)) source.tensor(info.name).clone();
+      }
+    } catch (const WeightError&) {
+      ++num_refused;
+    }
+  }
+  EXPECT_GT(num_refused, 250);
 }
 
 TEST_F(Safetensors, ListsEightBitFloatsButRefusesToUseThem) {
