@@ -1,7 +1,12 @@
 #include "attention/attention.h"
 
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
 #include "attention/dense.h"
-#include "core/error.h"
+#include "attention/xattention.h"
+#include "core/tensor_check.h"
 
 namespace reel::attention {
 
@@ -25,10 +30,81 @@ at::Tensor Attention::attend_dense(const at::Tensor& q, const at::Tensor& k, con
   return out;
 }
 
+std::vector<Attention::HeadGroup> Attention::head_groups(int64_t step, int64_t layer) const {
+  std::vector<HeadGroup> groups;
+  for (int64_t head = 0; head < schedule_.num_heads(); ++head) {
+    const auto settings = schedule_.at(step, layer, head);
+    auto group = std::ranges::find_if(groups, [&](const HeadGroup& other) {
+      if (settings.has_value() != !other.taus.empty()) return false;
+      return !settings || (settings->stride == other.stride && settings->block == other.block);
+    });
+    if (group == groups.end()) {
+      groups.emplace_back();
+      group = groups.end() - 1;
+    }
+    group->heads.push_back(head);
+    if (!settings) continue;
+    group->stride = settings->stride;
+    group->block = settings->block;
+    group->taus.push_back(settings->tau);
+  }
+  return groups;
+}
+
+// One batch item; q, k, v [S, A, D].
+at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
+                                   const at::Tensor& v, int64_t text_length, int64_t step,
+                                   std::vector<double>& density) {
+  if (group.taus.empty()) {
+    const auto start = TimePoint::now(q.device());
+    at::Tensor out = dense_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0))[0];
+    statistics_.add_times(step, {start, start, start, TimePoint::now(q.device())});
+    for (const int64_t head : group.heads) density[static_cast<size_t>(head)] = 1.0;
+    return out;
+  }
+  SparseCall call = {.grid = {.num_tokens = q.size(0),
+                              .text_length = text_length,
+                              .block = group.block,
+                              .stride = group.stride},
+                     .rule = schedule_.rule(),
+                     .taus = group.taus,
+                     .protection = schedule_.protection(),
+                     .given_mask = given_mask_};
+  if (given_mask_.defined()) call.given_mask = given_mask_.index_select(0, at::tensor(group.heads));
+  const SparseResult result = run_sparse_call(q, k, v, call);
+  statistics_.add_times(step, result.borders);
+  for (size_t i = 0; i < group.heads.size(); ++i) {
+    density[static_cast<size_t>(group.heads[i])] = result.density[i];
+  }
+  return result.out;
+}
+
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                             [[maybe_unused]] int64_t text_length, int64_t step, int64_t layer) {
+                             int64_t text_length, int64_t step, int64_t layer) {
   if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer);
-  fail<DeviceError>("attention: sparse calls are not built yet");
+  const int64_t num_heads = schedule_.num_heads();
+  check_tensor("attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', num_heads}, {'D', kAny}});
+  const auto groups = head_groups(step, layer);
+  std::vector<at::Tensor> items;
+  for (int64_t item = 0; item < q.size(0); ++item) {
+    std::vector<double> density(static_cast<size_t>(num_heads));
+    if (groups.size() == 1) {
+      items.push_back(
+          attend_group(groups[0], q[item], k[item], v[item], text_length, step, density));
+    } else {
+      at::Tensor out = at::empty(q[item].sizes(), q.options());
+      for (const auto& group : groups) {
+        const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
+        const auto of_group = [&](const at::Tensor& x) { return x[item].index_select(1, heads); };
+        out.index_copy_(
+            1, heads,
+            attend_group(group, of_group(q), of_group(k), of_group(v), text_length, step, density));
+      }
+      items.push_back(out);
+    }
+    statistics_.add_call(step, layer, density, /*sparse=*/true);
+  }
+  return items.size() == 1 ? items[0].unsqueeze(0) : at::stack(items);
 }
 
 }  // namespace reel::attention

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "attention/schedule.h"
 #include "attention/statistics.h"
 
@@ -35,10 +37,23 @@ class Attention {
 
  private:
   friend class StepAttention;
+
+  // Heads of one call that can run together; dense if taus is empty.
+  struct HeadGroup {
+    std::vector<int64_t> heads;
+    std::vector<double> taus;  // one for each of heads
+    int64_t stride = 0;
+    int64_t block = 0;
+  };
+
   at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     int64_t text_length, int64_t step, int64_t layer);
   at::Tensor attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           int64_t step, int64_t layer);
+  std::vector<HeadGroup> head_groups(int64_t step, int64_t layer) const;
+  at::Tensor attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
+                          const at::Tensor& v, int64_t text_length, int64_t step,
+                          std::vector<double>& density);
 
   AttentionSchedule schedule_;
   Statistics statistics_;

@@ -1,0 +1,83 @@
+#include "attention/xattention.h"
+
+#include <ATen/ATen.h>
+
+#include "attention/attend_result.h"
+#include "attention/reference.h"
+#include "attention/xattention_cpu.h"
+#include "attention/xattention_torch.h"
+#include "core/error.h"
+#include "core/tensor_check.h"
+
+namespace reel::attention {
+namespace {
+
+void check_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                const SparseCall& call) {
+  const auto num_heads = std::ssize(call.taus);
+  for (const auto& [name, tensor] : {std::pair{"q", q}, std::pair{"k", k}, std::pair{"v", v}}) {
+    check_tensor("run_sparse_call", tensor, name,
+                 {{'S', call.grid.num_tokens}, {'A', num_heads}, {'D', q.size(-1)}},
+                 q.scalar_type());
+  }
+  if (call.given_mask.defined()) {
+    const int64_t num_blocks = call.grid.num_blocks();
+    check_tensor("run_sparse_call", call.given_mask, "given plan",
+                 {{'A', num_heads}, {'n', num_blocks}, {'n', num_blocks}});
+  }
+}
+
+SparseResult run_on_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const SparseCall& call) {
+  const bool reference = call.rule == SparseRule::kReference;
+  const auto start = TimePoint::now(q.device());
+  const at::Tensor mass =
+      reference ? score_blocks_reference(q, k, call.grid) : score_blocks_cpu(q, k, call.grid);
+  const auto scored = TimePoint::now(q.device());
+  BlockLists lists =
+      reference ? BlockLists::from_mask(select_blocks_reference(mass, call.taus, call.grid))
+                : select_blocks(mass, call.taus, call.grid, call.protection);
+  if (call.given_mask.defined()) lists = BlockLists::from_mask(call.given_mask);
+  const auto selected = TimePoint::now(q.device());
+  AttendResult result = attend_blocks_cpu(q, k, v, lists, call.grid);
+  const auto end = TimePoint::now(q.device());
+  return {.out = result.out,
+          .lse = result.lse,
+          .block_mass = mass,
+          .mask = lists.mask(),
+          .density = lists.density(),
+          .borders = {start, scored, selected, end}};
+}
+
+SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          const SparseCall& call) {
+  const bool reference = call.rule == SparseRule::kReference;
+  const auto start = TimePoint::now(q.device());
+  const at::Tensor mass =
+      reference ? score_blocks_reference(q, k, call.grid) : score_blocks_torch(q, k, call.grid);
+  const auto scored = TimePoint::now(q.device());
+  at::Tensor mask = reference ? select_blocks_reference(mass, call.taus, call.grid)
+                              : select_blocks_torch(mass, call.taus, call.grid, call.protection);
+  if (call.given_mask.defined()) mask = call.given_mask.ne(0).to(q.device());
+  const auto selected = TimePoint::now(q.device());
+  AttendResult result = attend_blocks_torch(q, k, v, mask, call.grid);
+  const auto end = TimePoint::now(q.device());
+  const at::Tensor density = mask.to(at::kDouble).mean({1, 2}).to(at::kCPU);
+  return {.out = result.out,
+          .lse = result.lse,
+          .block_mass = mass,
+          .mask = mask.to(at::kCPU, at::kByte),
+          .density = std::vector<double>(density.const_data_ptr<double>(),
+                                         density.const_data_ptr<double>() + density.numel()),
+          .borders = {start, scored, selected, end}};
+}
+
+}  // namespace
+
+SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const SparseCall& call) {
+  check_call(q, k, v, call);
+  return q.is_cpu() ? run_on_cpu(q, k, v, call) : run_by_torch(q, k, v, call);
+}
+
+}  // namespace reel::attention

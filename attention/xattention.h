@@ -1,0 +1,39 @@
+// One sparse attention call on any device: score, select, attend.
+// Letters (docs/SHAPES.md): S joint tokens, A heads, D head dim, n blocks.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "attention/block_plan.h"
+#include "attention/schedule.h"
+#include "attention/statistics.h"
+
+namespace reel::attention {
+
+/// What one call does with heads that share stride and block.
+struct SparseCall {
+  BlockGrid grid;
+  SparseRule rule = SparseRule::kXAttention;
+  std::vector<double> taus;  ///< one a head
+  Protection protection;
+  at::Tensor given_mask;  ///< [A, n, n] on the CPU: attend to these instead; undefined: none
+};
+
+/// What it found.
+struct SparseResult {
+  at::Tensor out;               ///< [S, A, D] contiguous, dtype and device of q
+  at::Tensor lse;               ///< [A, S] fp32, natural log
+  at::Tensor block_mass;        ///< [A, m, m] fp32, m scored blocks (the rule's own for kReference)
+  at::Tensor mask;              ///< [A, n, n] uint8 on the CPU: the blocks attended to
+  std::vector<double> density;  ///< selected blocks / all blocks of each head
+  StageBorders borders;
+};
+
+/// Runs one batch item: q, k, v [S, A, D] of one dtype and device, last dimension contiguous. On a
+/// GPU it waits once, for the selected blocks. Throws ShapeError if a given mask does not fit.
+SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const SparseCall& call);
+
+}  // namespace reel::attention
