@@ -1,18 +1,37 @@
 #include "attention/dense.h"
 
-#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ATen.h>
 
 #include "core/tensor_check.h"
 
 namespace reel::attention {
+namespace {
+
+// What cuDNN's fused attention takes without a bias.
+bool fits_cudnn(const at::Tensor& q, bool grouped) {
+  const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
+  return q.is_cuda() && half && !grouped && q.size(3) % 8 == 0 && q.size(3) <= 128 && q.size(1) > 1;
+}
+
+}  // namespace
 
 at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            bool causal) {
   check_tensor("dense_attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', kAny}, {'D', kAny}});
   const bool grouped = k.size(2) != q.size(2);
-  const at::Tensor out = at::scaled_dot_product_attention(
-      q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), /*attn_mask=*/{}, /*dropout_p=*/0.0,
-      causal, /*scale=*/std::nullopt, /*enable_gqa=*/grouped);
+  const at::Tensor heads_q = q.transpose(1, 2);
+  const at::Tensor heads_k = k.transpose(1, 2);
+  const at::Tensor heads_v = v.transpose(1, 2);
+  const at::Tensor out =
+      fits_cudnn(q, grouped)
+          // LibTorch's own choice would be FlashAttention-2, half as fast on Hopper
+          ? std::get<0>(at::_scaled_dot_product_cudnn_attention(heads_q, heads_k, heads_v,
+                                                                /*attn_bias=*/{},
+                                                                /*compute_log_sumexp=*/false,
+                                                                /*dropout_p=*/0.0, causal))
+          : at::scaled_dot_product_attention(heads_q, heads_k, heads_v, /*attn_mask=*/{},
+                                             /*dropout_p=*/0.0, causal, /*scale=*/std::nullopt,
+                                             /*enable_gqa=*/grouped);
   return out.transpose(1, 2).contiguous();
 }
 
