@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks who includes whom: the layers of docs/DESIGN.md, as a table.
 
-    tools/check_includes.py              checks itself, then every tracked C++ and CUDA file
+    tools/check_includes.py              checks itself, then every C++ and CUDA file
     tools/check_includes.py --self-test  only shows that each rule finds what it forbids
 """
 
@@ -174,7 +174,8 @@ def main() -> int:
     if self_test() != 0:
         return 1
     root = pathlib.Path(__file__).resolve().parents[1]
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True).stdout
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     paths = [path for path in listed.split("\0") if SOURCE.search(path) and (root / path).is_file()]
     problems, num_includes = check(root, paths)
     for line in problems:
