@@ -27,8 +27,9 @@ std::optional<at::Tensor> guidance_tensor(const dit::Transformer& transformer, d
 
 }  // namespace
 
-at::Tensor denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
-                   attention::Attention& attention, const StepObserver& observer) {
+DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
+                      attention::Attention& attention, Progress& progress,
+                      const StopRequest& stop) {
   const at::Device device = transformer.device();
   const int64_t batch = inputs.noise.size(0);
   const schedulers::FlowMatchEuler scheduler(
@@ -38,8 +39,10 @@ at::Tensor denoise(const dit::Transformer& transformer, const DenoiseInputs& inp
   std::optional<TextConditioning> negative;
   if (inputs.negative) negative = to_device(*inputs.negative, device);
 
-  at::Tensor latents = inputs.noise.to(device, at::kFloat);
+  DenoiseResult result{inputs.noise.to(device, at::kFloat), {}};
+  at::Tensor& latents = result.latents;
   for (int64_t step = 0; step < inputs.num_steps; ++step) {
+    stop.throw_if_requested();
     const Stopwatch watch;
     const at::Tensor timestep = scheduler.timestep(step, batch, device);
     const auto attend = attention.at_step(step);
@@ -60,11 +63,12 @@ at::Tensor denoise(const dit::Transformer& transformer, const DenoiseInputs& inp
       fail<OutputError>("denoise: step ", step + 1, " of ", inputs.num_steps,
                         ": the predicted velocity is not finite: check the weights and --dtype");
     }
-    const double density = attention.statistics().mean_density(step);
-    observer(
-        {step, inputs.num_steps, watch.elapsed_ms(), attention.schedule().is_dense(step), density});
+    result.steps.push_back({step, inputs.num_steps, watch.elapsed_ms(),
+                            attention.schedule().is_dense(step),
+                            attention.statistics().mean_density(step)});
+    progress.step_finished(result.steps.back());
   }
-  return latents;
+  return result;
 }
 
 }  // namespace reel::pipeline

@@ -4,13 +4,13 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
 #include <optional>
 #include <vector>
 
 #include "attention/attention.h"
 #include "dit/transformer.h"
 #include "pipeline/progress.h"
+#include "pipeline/stop_request.h"
 
 namespace reel::pipeline {
 
@@ -31,14 +31,17 @@ struct DenoiseInputs {
   double flow_shift = 7.0;
 };
 
-/// Called after every step; may throw Interrupted to end the run there.
-using StepObserver = std::function<void(const StepReport&)>;
+/// Where the steps led.
+struct DenoiseResult {
+  at::Tensor latents;             ///< [B, C, T, h, w] fp32, scaled as the transformer sees them
+  std::vector<StepReport> steps;  ///< one a step
+};
 
 /// Runs all steps; with a negative text two passes a step, v = v_neg + cfg_scale * (v - v_neg).
-/// Latents stay fp32 between steps. Synchronises with the device once a step, to time it and to
-/// check its result. Returns [B, C, T, h, w] fp32 on the transformer's device, scaled as the
-/// transformer sees them. Throws OutputError if a velocity is not finite.
-at::Tensor denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
-                   attention::Attention& attention, const StepObserver& observer);
+/// Latents stay fp32 between steps and on the transformer's device. Synchronises with the device
+/// once a step, to time it and to check its result. Throws OutputError if a velocity is not finite,
+/// Interrupted between steps.
+DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
+                      attention::Attention& attention, Progress& progress, const StopRequest& stop);
 
 }  // namespace reel::pipeline

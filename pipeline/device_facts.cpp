@@ -1,0 +1,94 @@
+#include "pipeline/device_facts.h"
+
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "core/device.h"
+
+#if REEL_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <cuda_runtime_api.h>
+#endif
+
+namespace reel::pipeline {
+namespace {
+
+// MemAvailable: what the kernel can give without swapping, page cache included.
+int64_t available_host_bytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("MemAvailable:")) return std::stoll(line.substr(13)) * 1024;
+  }
+  return std::numeric_limits<int64_t>::max();  // unknown: nothing is refused
+}
+
+#if REEL_CUDA
+std::string gpu_name(at::Device device) {
+  cudaDeviceProp properties{};
+  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess) return "cuda";
+  return properties.name;
+}
+
+std::string driver_version() {
+  std::ifstream file("/proc/driver/nvidia/version");
+  std::string line;
+  std::getline(file, line);
+  // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.04  <build date>": the first word that
+  // starts with a digit and has a dot.
+  std::istringstream words(line);
+  for (std::string word; words >> word;) {
+    if (word[0] >= '0' && word[0] <= '9' && word.find('.') != std::string::npos) return word;
+  }
+  return {};
+}
+#endif
+
+}  // namespace
+
+RunIdentity identify(const GenerationRequest& request, const weights::ModelFolder& folder) {
+  RunIdentity identity;
+  identity.model_name = folder.name;
+  identity.model_layout = weights::layout_name(folder.layout);
+  for (const auto* part :
+       {&folder.transformer, &folder.vae, &folder.text_encoder, &folder.text_encoder_2}) {
+    const auto files = weights::identities(folder, weights::open_part(*part));
+    identity.model_files.insert(identity.model_files.end(), files.begin(), files.end());
+  }
+  identity.device_name = "cpu";
+#if REEL_CUDA
+  if (request.compute.device.is_cuda()) {
+    identity.device_name = gpu_name(request.compute.device);
+    identity.driver = driver_version();
+  }
+#endif
+  identity.dtype = dtype_name(request.compute.dtype);
+  identity.vae_dtype = dtype_name(request.compute.vae_dtype);
+  identity.threads = request.compute.threads;
+  return identity;
+}
+
+int64_t free_bytes([[maybe_unused]] at::Device device) {
+#if REEL_CUDA
+  if (device.is_cuda()) {
+    const c10::cuda::CUDAGuard guard(device);
+    size_t free = 0;
+    size_t total = 0;
+    if (cudaMemGetInfo(&free, &total) == cudaSuccess) return static_cast<int64_t>(free);
+  }
+#endif
+  return available_host_bytes();
+}
+
+int64_t peak_device_bytes([[maybe_unused]] at::Device device) {
+#if REEL_CUDA
+  if (device.is_cuda()) {
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+    return stats.allocated_bytes[0].peak;
+  }
+#endif
+  return 0;
+}
+
+}  // namespace reel::pipeline

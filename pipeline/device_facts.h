@@ -1,0 +1,20 @@
+// What a run's records say about the machine and the model files.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "pipeline/run_report.h"
+#include "weights/model_folder.h"
+
+namespace reel::pipeline {
+
+/// Names the device, the number formats and every weight file. Opens the files' headers only.
+RunIdentity identify(const GenerationRequest& request, const weights::ModelFolder& folder);
+
+/// Bytes that can be taken now: of the GPU, or of the host without swapping.
+int64_t free_bytes(at::Device device);
+
+/// Most bytes that tensors held at once on a GPU since the program started; 0 on a CPU.
+int64_t peak_device_bytes(at::Device device);
+
+}  // namespace reel::pipeline

@@ -1,0 +1,37 @@
+// Loads the parts of a model folder: config, weight table, published layout, weights, model.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "dit/transformer.h"
+#include "vae/decoder.h"
+#include "vae/encoder.h"
+#include "weights/load_weights.h"
+#include "weights/model_folder.h"
+
+namespace reel::pipeline {
+
+/// The transformer's sizes, from its config.json or, for an official file without one, from its
+/// tensors. Throws WeightError.
+dit::Config read_transformer_config(const weights::ModelFolder& folder);
+
+/// The VAE's sizes. Throws WeightError.
+vae::Config read_vae_config(const weights::ModelFolder& folder);
+
+/// The flow shift that the folder's scheduler asks for, or the published 7 if it has no scheduler.
+double read_flow_shift(const weights::ModelFolder& folder);
+
+// Each loads one model onto `device` in `dtype`; `progress` may be null. Throws WeightError with
+// every missing, extra or ill-shaped tensor.
+
+dit::Transformer load_transformer(const weights::ModelFolder& folder, at::Device device,
+                                  at::ScalarType dtype, const weights::LoadProgress& progress);
+
+vae::Decoder load_decoder(const weights::ModelFolder& folder, at::Device device,
+                          at::ScalarType dtype, const weights::LoadProgress& progress);
+
+vae::Encoder load_encoder(const weights::ModelFolder& folder, at::Device device,
+                          at::ScalarType dtype, const weights::LoadProgress& progress);
+
+}  // namespace reel::pipeline
