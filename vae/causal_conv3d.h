@@ -4,8 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 
+#include "vae/backend.h"
+#include "vae/fused_conv.h"
 #include "vae/resolution.h"
 #include "weights/weight_store.h"
 
@@ -19,15 +22,24 @@ at::Tensor pad_causally(const at::Tensor& x);
 class CausalConv3d {
  public:
   /// Takes `stem`.conv.weight [C_out, C_in, 3, 3, 3] and `stem`.conv.bias [C_out].
-  CausalConv3d(weights::WeightStore& store, const std::string& stem, ScaleFactor stride = {});
+  CausalConv3d(weights::WeightStore& store, const std::string& stem, ScaleFactor stride,
+               Backend backend);
 
   /// x [B, C_in, T, h, w], any strides -> [B, C_out, (T - 1) / time + 1, h / space, w / space] for
   /// even h and w where space is 2.
   at::Tensor forward(const at::Tensor& x) const;
 
+  /// Whether this layer runs as fused loops, which its neighbours may then feed.
+  bool fused() const { return packed_.has_value(); }
+
+  /// Needs fused(). columns [B, T, h, w + 2, C_in] as pad_columns() makes them; adds `residual` of
+  /// the output's shape if it is defined.
+  at::Tensor forward_columns(const at::Tensor& columns, const at::Tensor& residual) const;
+
  private:
-  at::Tensor weight_;
+  at::Tensor weight_;  // undefined where packed_ holds it
   at::Tensor bias_;
+  std::optional<PackedConv> packed_;
   ScaleFactor stride_;
 };
 

@@ -13,13 +13,13 @@ void show(const StageObserver& observer, std::string_view stage, const at::Tenso
 
 }  // namespace
 
-Decoder::Decoder(const Config& config, weights::WeightStore& store)
+Decoder::Decoder(const Config& config, weights::WeightStore& store, Backend backend)
     : config_(config),
       post_quant_weight_(store.take_weight("post_quant_conv")),
       post_quant_bias_(store.take_bias("post_quant_conv")),
-      conv_in_(store, "decoder.conv_in"),
-      mid_block_(store, "decoder.mid_block", config),
-      out_(store, "decoder.conv_norm_out", "decoder.conv_out", config.num_groups) {
+      conv_in_(store, "decoder.conv_in", /*stride=*/{}, backend),
+      mid_block_(store, "decoder.mid_block", config, backend),
+      out_(store, "decoder.conv_norm_out", "decoder.conv_out", config.num_groups, backend) {
   int64_t in = config.block_channels.back();
   for (int64_t i = 0; i < kNumBlocks; ++i) {
     const int64_t out = config.block_channels[static_cast<size_t>(kNumBlocks - 1 - i)];
@@ -27,10 +27,10 @@ Decoder::Decoder(const Config& config, weights::WeightStore& store)
     UpBlock block;
     for (int64_t j = 0; j <= config.layers_per_block; ++j) {
       block.resnets.emplace_back(store, stem + ".resnets." + std::to_string(j), config.num_groups,
-                                 /*changes_width=*/j == 0 && in != out);
+                                 /*changes_width=*/j == 0 && in != out, backend);
     }
     if (const ScaleFactor factor = block_factor(i); factor.changes_size()) {
-      block.upsampler.emplace(store, stem + ".upsamplers.0", factor);
+      block.upsampler.emplace(store, stem + ".upsamplers.0", factor, backend);
     }
     up_blocks_.push_back(std::move(block));
     in = out;

@@ -26,7 +26,11 @@ using StageObserver = std::function<void(std::string_view stage, const at::Tenso
 class Decoder {
  public:
   /// Takes every tensor of decoder_table(config).
-  Decoder(const Config& config, weights::WeightStore& store);
+  Decoder(const Config& config, weights::WeightStore& store)
+      : Decoder(config, store, Backend::kBest) {}
+
+  /// The same, with a choice for tests.
+  Decoder(const Config& config, weights::WeightStore& store, Backend backend);
 
   /// z [B, C, T, h, w], divided by the scaling factor already, of any float dtype -> [B, 3, F, H,
   /// W] fp32 in about [-1, 1], contiguous. Throws ShapeError if C is not the config's.

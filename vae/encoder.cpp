@@ -31,11 +31,11 @@ Posterior posterior_of(const at::Tensor& moments) {
   return {halves[0].contiguous(), halves[1].clamp(kMinLogvar, kMaxLogvar)};
 }
 
-Encoder::Encoder(const Config& config, weights::WeightStore& store)
+Encoder::Encoder(const Config& config, weights::WeightStore& store, Backend backend)
     : config_(config),
-      conv_in_(store, "encoder.conv_in"),
-      mid_block_(store, "encoder.mid_block", config),
-      out_(store, "encoder.conv_norm_out", "encoder.conv_out", config.num_groups),
+      conv_in_(store, "encoder.conv_in", /*stride=*/{}, backend),
+      mid_block_(store, "encoder.mid_block", config, backend),
+      out_(store, "encoder.conv_norm_out", "encoder.conv_out", config.num_groups, backend),
       quant_weight_(store.take_weight("quant_conv")),
       quant_bias_(store.take_bias("quant_conv")) {
   int64_t in = config.block_channels.front();
@@ -45,10 +45,10 @@ Encoder::Encoder(const Config& config, weights::WeightStore& store)
     DownBlock block;
     for (int64_t j = 0; j < config.layers_per_block; ++j) {
       block.resnets.emplace_back(store, stem + ".resnets." + std::to_string(j), config.num_groups,
-                                 /*changes_width=*/j == 0 && in != out);
+                                 /*changes_width=*/j == 0 && in != out, backend);
     }
     if (const ScaleFactor factor = block_factor(i); factor.changes_size()) {
-      block.downsampler.emplace(store, stem + ".downsamplers.0.conv", factor);
+      block.downsampler.emplace(store, stem + ".downsamplers.0.conv", factor, backend);
     }
     down_blocks_.push_back(std::move(block));
     in = out;

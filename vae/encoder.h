@@ -30,7 +30,11 @@ Posterior posterior_of(const at::Tensor& moments);
 class Encoder {
  public:
   /// Takes every tensor of encoder_table(config).
-  Encoder(const Config& config, weights::WeightStore& store);
+  Encoder(const Config& config, weights::WeightStore& store)
+      : Encoder(config, store, Backend::kBest) {}
+
+  /// The same, with a choice for tests.
+  Encoder(const Config& config, weights::WeightStore& store, Backend backend);
 
   /// frames [B, 3, F, H, W] in [-1, 1] of any float dtype; F = 4 k + 1, H and W multiples of 8.
   /// Returns the moments [B, 2 C, T, h, w] fp32, contiguous: means, then unbounded log-variances.

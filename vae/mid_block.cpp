@@ -2,9 +2,10 @@
 
 namespace reel::vae {
 
-MidBlock::MidBlock(weights::WeightStore& store, const std::string& stem, const Config& config)
-    : first_(store, stem + ".resnets.0", config.num_groups, /*changes_width=*/false),
-      second_(store, stem + ".resnets.1", config.num_groups, /*changes_width=*/false) {
+MidBlock::MidBlock(weights::WeightStore& store, const std::string& stem, const Config& config,
+                   Backend backend)
+    : first_(store, stem + ".resnets.0", config.num_groups, /*changes_width=*/false, backend),
+      second_(store, stem + ".resnets.1", config.num_groups, /*changes_width=*/false, backend) {
   if (config.mid_attention) {
     attention_.emplace(store, stem + ".attentions.0", config.num_groups);
   }

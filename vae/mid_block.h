@@ -17,7 +17,8 @@ namespace reel::vae {
 class MidBlock {
  public:
   /// Takes `stem`.resnets.{0, 1}.* and, if the config has it, `stem`.attentions.0.*.
-  MidBlock(weights::WeightStore& store, const std::string& stem, const Config& config);
+  MidBlock(weights::WeightStore& store, const std::string& stem, const Config& config,
+           Backend backend);
 
   /// x [B, C, T, h, w] -> the same shape.
   at::Tensor forward(const at::Tensor& x) const;

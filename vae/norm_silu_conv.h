@@ -17,7 +17,7 @@ class NormSiluConv {
  public:
   /// Takes `norm_stem`.weight and .bias [C_in] and the tensors of CausalConv3d at `conv_stem`.
   NormSiluConv(weights::WeightStore& store, const std::string& norm_stem,
-               const std::string& conv_stem, int64_t num_groups);
+               const std::string& conv_stem, int64_t num_groups, Backend backend);
 
   /// x [B, C_in, T, h, w] -> [B, C_out, T, h, w], plus `residual` of that shape if it is defined.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;

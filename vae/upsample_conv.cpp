@@ -1,5 +1,7 @@
 #include "vae/upsample_conv.h"
 
+#include "vae/causal_conv3d.h"
+
 namespace reel::vae {
 
 at::Tensor upsample_nearest(const at::Tensor& x, ScaleFactor factor) {
@@ -13,11 +15,21 @@ at::Tensor upsample_nearest(const at::Tensor& x, ScaleFactor factor) {
   return at::cat({first, others}, 2);
 }
 
-UpsampleConv::UpsampleConv(weights::WeightStore& store, const std::string& stem, ScaleFactor factor)
-    : factor_(factor), conv_(store, stem + ".conv") {}
+UpsampleConv::UpsampleConv(weights::WeightStore& store, const std::string& stem, ScaleFactor factor,
+                           Backend backend)
+    : factor_(factor),
+      weight_(store.take_weight(stem + ".conv.conv")),
+      bias_(store.take_bias(stem + ".conv.conv")) {
+  if (backend == Backend::kBest && can_fuse(weight_)) {
+    folded_.emplace(weight_, bias_, factor);
+    weight_.reset();
+    bias_.reset();
+  }
+}
 
 at::Tensor UpsampleConv::forward(const at::Tensor& x) const {
-  return conv_.forward(upsample_nearest(x, factor_));
+  if (folded_) return folded_->forward(pad_columns(x));
+  return at::conv3d(pad_causally(upsample_nearest(x, factor_)), weight_, bias_);
 }
 
 }  // namespace reel::vae

@@ -4,9 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 
-#include "vae/causal_conv3d.h"
+#include "vae/backend.h"
+#include "vae/fused_conv.h"
 #include "vae/resolution.h"
 #include "weights/weight_store.h"
 
@@ -20,14 +22,17 @@ at::Tensor upsample_nearest(const at::Tensor& x, ScaleFactor factor);
 class UpsampleConv {
  public:
   /// Takes `stem`.conv.conv.* [C, C, 3, 3, 3] and [C].
-  UpsampleConv(weights::WeightStore& store, const std::string& stem, ScaleFactor factor);
+  UpsampleConv(weights::WeightStore& store, const std::string& stem, ScaleFactor factor,
+               Backend backend);
 
   /// x [B, C, T, h, w] -> [B, C, (T - 1) * time + 1, h * space, w * space].
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
   ScaleFactor factor_;
-  CausalConv3d conv_;
+  at::Tensor weight_;  // undefined where folded_ holds it
+  at::Tensor bias_;
+  std::optional<FoldedUpsampleConv> folded_;
 };
 
 }  // namespace reel::vae

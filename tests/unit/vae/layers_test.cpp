@@ -15,7 +15,7 @@ TEST(CausalConv3d, NeverLooksAtLaterFrames) {
   NormalStream stream(3);
   weights::WeightStore store(
       {{"c.conv.weight", stream.next({5, 4, 3, 3, 3})}, {"c.conv.bias", stream.next({5})}});
-  const CausalConv3d conv(store, "c");
+  const CausalConv3d conv(store, "c", /*stride=*/{}, Backend::kLibTorch);
   const auto x = stream.next({1, 4, 4, 5, 6});
   auto changed = x.clone();
   changed.narrow(2, 3, 1).fill_(100.0);
