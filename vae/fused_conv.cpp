@@ -1,8 +1,10 @@
 #include "vae/fused_conv.h"
 
 #include <ATen/Parallel.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "vae/config.h"
@@ -34,9 +36,24 @@ struct Columns {
   int64_t channels;
 };
 
+// Asks for large pages: activations are hundreds of megabytes that live for one layer each, and the
+// kernel would otherwise spend as long on handing them out as a normalisation takes. Only a hint.
+void advise_large_pages(const at::Tensor& tensor) {
+  constexpr uintptr_t kPage = 4096;
+  constexpr size_t kWorthwhile = size_t{8} << 20;
+  if (tensor.nbytes() < kWorthwhile) return;
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.data_ptr());
+  const uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+  const uintptr_t last = (begin + tensor.nbytes()) / kPage * kPage;
+  ::madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+}
+
 at::Tensor new_rows(int64_t batch, int64_t frames, int64_t height, int64_t width,
                     int64_t channels) {
-  return at::empty({batch, frames, height, width, channels}, at::TensorOptions().dtype(at::kFloat));
+  at::Tensor rows =
+      at::empty({batch, frames, height, width, channels}, at::TensorOptions().dtype(at::kFloat));
+  advise_large_pages(rows);
+  return rows;
 }
 
 // [B, T, h, w, C] -> [B, C, T, h, w] over the same memory.
@@ -154,7 +171,12 @@ PackedConv::PackedConv(const at::Tensor& weight, const at::Tensor& bias)
 
 at::Tensor pad_columns(const at::Tensor& x) {
   const at::Tensor rows = channels_last(x);
-  return at::cat({rows.narrow(3, 0, 1), rows, rows.narrow(3, rows.size(3) - 1, 1)}, 3);
+  const int64_t width = rows.size(3);
+  at::Tensor columns = new_rows(rows.size(0), rows.size(1), rows.size(2), width + 2, rows.size(4));
+  columns.narrow(3, 1, width).copy_(rows);
+  columns.select(3, 0).copy_(rows.select(3, 0));
+  columns.select(3, width + 1).copy_(rows.select(3, width - 1));
+  return columns;
 }
 
 at::Tensor norm_silu_columns(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -18,10 +18,10 @@ using ::testing::ThrowsMessage;
 
 constexpr double kBound = 2e-5;  // of the largest value: what parity of the VAE means
 
-Decoder new_decoder(at::Device device = at::kCPU, at::ScalarType dtype = at::kFloat) {
+Decoder new_decoder(Backend backend = Backend::kBest) {
   const Config config = testing::golden_config();
-  auto store = testing::drawn_weights(config, device, dtype);
-  return Decoder(config, store);
+  auto store = testing::drawn_weights(config);
+  return Decoder(config, store, backend);
 }
 
 TilePlan plan_of(const testing::Case& c) {
@@ -29,9 +29,11 @@ TilePlan plan_of(const testing::Case& c) {
   return c.tiling ? plan_tiles(size, *c.tiling) : plan_whole(size);
 }
 
-TEST(VaeDecoder, EqualsThePublishedDecoderWithAndWithoutTiles) {
+class VaeDecoderBackends : public ::testing::TestWithParam<Backend> {};
+
+TEST_P(VaeDecoderBackends, EqualThePublishedDecoderWithAndWithoutTiles) {
   const auto goldens = testing::open_goldens("decode");
-  const Decoder decoder = new_decoder();
+  const Decoder decoder = new_decoder(GetParam());
   for (const auto& c : testing::decode_cases()) {
     const auto frames = decode_to_tensor(decoder, testing::drawn_input(c.input_shape), plan_of(c));
     const double error = reel::testing::relative_error(frames, goldens.tensor(c.name));
@@ -40,17 +42,24 @@ TEST(VaeDecoder, EqualsThePublishedDecoderWithAndWithoutTiles) {
   }
 }
 
-TEST(VaeDecoder, EqualsThePublishedDecoderAtEveryStage) {
+TEST_P(VaeDecoderBackends, EqualThePublishedDecoderAtEveryStage) {
   const auto goldens = testing::open_goldens("stages");
   int num_stages = 0;
-  new_decoder().decode(testing::drawn_input({1, 4, 3, 2, 1}),
-                       [&](std::string_view stage, const at::Tensor& value) {
-                         const auto want = goldens.tensor(std::string(stage));
-                         EXPECT_LE(reel::testing::relative_error(value, want), kBound) << stage;
-                         ++num_stages;
-                       });
+  new_decoder(GetParam())
+      .decode(testing::drawn_input({1, 4, 3, 2, 1}),
+              [&](std::string_view stage, const at::Tensor& value) {
+                const auto want = goldens.tensor(std::string(stage));
+                EXPECT_LE(reel::testing::relative_error(value, want), kBound) << stage;
+                ++num_stages;
+              });
   EXPECT_EQ(num_stages, 6);
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, VaeDecoderBackends,
+                         ::testing::Values(Backend::kBest, Backend::kLibTorch),
+                         [](const auto& parameter) {
+                           return parameter.param == Backend::kBest ? "Best" : "LibTorch";
+                         });
 
 TEST(VaeDecoder, OneLatentFrameGivesOneFrame) {
   const Decoder decoder = new_decoder();
@@ -75,7 +84,9 @@ TEST(VaeDecoder, RefusesLatentsOfAnotherModel) {
 TEST(VaeDecoder, InHalfPrecisionOnAGpuStaysCloseToThePublishedDecoder) {
   REEL_REQUIRE_GPU();
   const auto goldens = testing::open_goldens("decode");
-  const Decoder decoder = new_decoder(at::kCUDA, at::kHalf);
+  const Config config = testing::golden_config();
+  auto store = testing::drawn_weights(config, at::kCUDA, at::kHalf);
+  const Decoder decoder(config, store);
   for (const auto& c : testing::decode_cases()) {
     const auto frames = decode_to_tensor(decoder, testing::drawn_input(c.input_shape), plan_of(c));
     EXPECT_EQ(frames.scalar_type(), at::kFloat);

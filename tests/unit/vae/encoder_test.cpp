@@ -27,11 +27,13 @@ TilePlan plan_of(const testing::Case& c) {
   return c.tiling ? plan_tiles(size, *c.tiling) : plan_whole(size);
 }
 
-TEST(VaeEncoder, EqualsThePublishedEncoderWithAndWithoutTiles) {
+class VaeEncoderBackends : public ::testing::TestWithParam<Backend> {};
+
+TEST_P(VaeEncoderBackends, EqualThePublishedEncoderWithAndWithoutTiles) {
   const auto goldens = testing::open_goldens("encode");
   const Config config = testing::golden_config();
   auto store = testing::drawn_weights(config);
-  const Encoder encoder(config, store);
+  const Encoder encoder(config, store, GetParam());
   for (const auto& c : testing::encode_cases()) {
     const auto posterior = encode_tiles(encoder, drawn_frames(c.input_shape), plan_of(c));
     const double mean_error =
@@ -43,6 +45,12 @@ TEST(VaeEncoder, EqualsThePublishedEncoderWithAndWithoutTiles) {
     RecordProperty(c.name, std::to_string(1e6 * mean_error) + "e-6");
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, VaeEncoderBackends,
+                         ::testing::Values(Backend::kBest, Backend::kLibTorch),
+                         [](const auto& parameter) {
+                           return parameter.param == Backend::kBest ? "Best" : "LibTorch";
+                         });
 
 TEST(VaeEncoder, RoundTripEqualsThePublishedOne) {
   const Config config = testing::golden_config();
