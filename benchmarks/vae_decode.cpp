@@ -69,7 +69,6 @@ HotPath prepare(const ClipFlags& clip, const RunFlags& flags) {
                            .to(device);
   const TilePlan plan = plan_of(clip.tiling, size);
   return {[=] {
-            const c10::InferenceMode inference;
             decode_to_tensor(decoder, z, plan);
             synchronize(device);
           },

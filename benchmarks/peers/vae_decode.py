@@ -51,7 +51,7 @@ def new_peer(args: argparse.Namespace) -> AutoencoderKLHunyuanVideo:
 
 
 def start_ours(args: argparse.Namespace) -> subprocess.Popen:
-    command = [args.program, "--paced", "--json"]
+    command = [args.program, "--paced"]
     for name in ("model", "tiling", "width", "height", "frames", "threads"):
         command += [f"--{name}", str(getattr(args, name))]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -62,7 +62,7 @@ def start_ours(args: argparse.Namespace) -> subprocess.Popen:
 def ours_ms(process: subprocess.Popen) -> float:
     process.stdin.write("run\n")
     process.stdin.flush()
-    return json.loads(process.stdout.readline())["median_ms"]
+    return float(process.stdout.readline())
 
 
 @torch.no_grad()
