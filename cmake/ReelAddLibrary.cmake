@@ -34,8 +34,9 @@ function(reel_add_test name)
   gtest_discover_tests(${name}
     DISCOVERY_MODE PRE_TEST
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
-      ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks.txt") # asan preset
+    PROPERTIES TIMEOUT ${arg_TIMEOUT}
+      ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/leaks.txt" # asan preset
+      LABELS "${arg_LABELS}") # last: CMake drops it if it is empty
 endfunction()
 
 # One benchmark program; never run by ctest.

@@ -39,6 +39,10 @@ struct Encoding {
   double least_psnr_db;
 };
 
+void PrintTo(const Encoding& encoding, std::ostream* stream) {
+  *stream << encoding.name;
+}
+
 // The bounds are 2 dB below what the encoders gave when the test was written. A frame out of place
 // or swapped planes fall below 30 dB.
 class Encodings : public Mp4WriterTest, public ::testing::WithParamInterface<Encoding> {};
