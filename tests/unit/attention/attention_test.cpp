@@ -10,9 +10,9 @@
 #include "attention/dense.h"
 #include "attention/oracle.h"
 #include "core/error.h"
-#include "implementations.h"
 #include "tests/support/compare.h"
 #include "tests/support/gpu.h"
+#include "tests/unit/attention/implementations.h"
 
 namespace reel::attention {
 namespace {

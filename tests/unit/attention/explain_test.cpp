@@ -6,8 +6,8 @@
 
 #include "attention/oracle.h"
 #include "core/error.h"
-#include "implementations.h"
 #include "tests/support/compare.h"
+#include "tests/unit/attention/implementations.h"
 
 namespace reel::attention {
 namespace {

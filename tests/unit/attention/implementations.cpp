@@ -1,4 +1,4 @@
-#include "implementations.h"
+#include "tests/unit/attention/implementations.h"
 
 #include <ATen/ATen.h>
 

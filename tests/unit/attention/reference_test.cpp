@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "implementations.h"
+#include "tests/unit/attention/implementations.h"
 
 namespace reel::attention {
 namespace {

@@ -9,8 +9,8 @@
 #include "attention/oracle.h"
 #include "attention/xattention_cpu.h"
 #include "core/error.h"
-#include "implementations.h"
 #include "tests/support/gpu.h"
+#include "tests/unit/attention/implementations.h"
 
 namespace reel::attention {
 namespace {
