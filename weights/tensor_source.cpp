@@ -1,6 +1,6 @@
 #include "weights/tensor_source.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_strided.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/ScalarType.h>
 
