@@ -1,8 +1,7 @@
 #include "dit/double_block.h"
 
-#include <ATen/ops/gelu.h>
-
 #include "dit/elementwise.h"
+#include "dit/fused_linear.h"
 
 namespace reel::dit {
 
@@ -40,13 +39,10 @@ void DoubleBlock::Stream::update(at::Tensor tokens, const std::array<at::Tensor,
   const auto& mlp_shift = vectors[3];
   const auto& mlp_scale = vectors[4];
   const auto& mlp_gate = vectors[5];
-  proj.into(attended, normed);
-  add_gated_(tokens, normed, attention_gate);
+  add_gated_linear(proj, attended, attention_gate, normed, tokens);
   layer_norm_modulate(tokens, mlp_shift, mlp_scale, normed);
-  fc1.into(normed, hidden);
-  at::gelu_(hidden, "tanh");
-  fc2.into(hidden, normed);
-  add_gated_(tokens, normed, mlp_gate);
+  linear_gelu(fc1, normed, hidden);
+  add_gated_linear(fc2, hidden, mlp_gate, normed, tokens);
 }
 
 DoubleBlock::DoubleBlock(const Config& config, weights::WeightStore& store, int64_t index)

@@ -6,32 +6,24 @@
 #include "dit/elementwise_cpu.h"
 
 namespace reel::dit {
-namespace {
-
-bool is_fp32_on_cpu(const at::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == at::kFloat;
-}
-
-}  // namespace
-
 void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                          at::Tensor out) {
-  if (is_fp32_on_cpu(x)) return cpu::layer_norm_modulate(x, shift, scale, out);
+  if (cpu::supports(x)) return cpu::layer_norm_modulate(x, shift, scale, out);
   plain::layer_norm_modulate(x, shift, scale, std::move(out));
 }
 
 void add_gated_(at::Tensor x, const at::Tensor& y, const at::Tensor& gate) {
-  if (is_fp32_on_cpu(x)) return cpu::add_gated_(x, y, gate);
+  if (cpu::supports(x)) return cpu::add_gated_(x, y, {}, gate);
   plain::add_gated_(std::move(x), y, gate);
 }
 
 void qk_norm_(at::Tensor x, const at::Tensor& weight) {
-  if (is_fp32_on_cpu(x)) return cpu::qk_norm_rope_(x, weight, nullptr);
+  if (cpu::supports(x)) return cpu::qk_norm_rope_(x, weight, nullptr);
   plain::qk_norm_(std::move(x), weight);
 }
 
 void qk_norm_rope_(at::Tensor x, const at::Tensor& weight, const Rope& rope) {
-  if (is_fp32_on_cpu(x)) return cpu::qk_norm_rope_(x, weight, &rope);
+  if (cpu::supports(x)) return cpu::qk_norm_rope_(x, weight, &rope);
   plain::qk_norm_rope_(std::move(x), weight, rope);
 }
 

@@ -2,8 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "dit/elementwise.h"
 
@@ -33,6 +36,53 @@ float sum(int64_t count, Term term) {
 
 int64_t grain_rows(int64_t row_elements) {
   return std::max<int64_t>(1, kGrainElements / row_elements);
+}
+
+// e^x within 2 units in the last place for |x| <= kMaxExponent, in steps that vectorise.
+constexpr float kMaxExponent = 87.0F;  // beyond, the result would leave the normal numbers
+
+float bounded_exp(float x) {
+  constexpr float kLog2E = 1.44269504F;
+  constexpr float kLn2High = 0.693359375F;  // few bits, so that n * kLn2High is exact
+  constexpr float kLn2Low = -2.12194440e-4F;
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
+  const float n = (x * kLog2E + kRound) - kRound;
+  const float r = (x - n * kLn2High) - n * kLn2Low;  // |r| <= ln(2) / 2
+  float series = 1.0F / 5040;
+  series = series * r + 1.0F / 720;
+  series = series * r + 1.0F / 120;
+  series = series * r + 1.0F / 24;
+  series = series * r + 1.0F / 6;
+  series = series * r + 0.5F;
+  series = series * r + 1.0F;
+  series = series * r + 1.0F;
+  constexpr int32_t kBias = 127;
+  constexpr int32_t kMantissaBits = 23;
+  const auto power = std::bit_cast<float>((static_cast<int32_t>(n) + kBias) << kMantissaBits);
+  return series * power;
+}
+
+// 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^(-2u)).
+void bias_gelu_row(float* x, const float* bias, int64_t width) {
+  constexpr float kMinusTwoRootTwoOverPi = -1.59576912F;
+  constexpr float kCubic = 0.044715F;
+  constexpr int64_t kPiece = 256;
+  std::array<float, kPiece> exponents;
+  for (int64_t begin = 0; begin < width; begin += kPiece) {
+    const int64_t count = std::min(kPiece, width - begin);
+    float* values = x + begin;
+    // Two loops, because the compiler turns bounds and exponential in one into branches. A NaN is
+    // lost in the exponent, but not in the quotient.
+    for (int64_t i = 0; i < count; ++i) {
+      const float value = values[i] + bias[begin + i];
+      const float exponent = kMinusTwoRootTwoOverPi * (value + kCubic * value * value * value);
+      values[i] = value;
+      exponents[static_cast<size_t>(i)] = std::min(std::max(exponent, -kMaxExponent), kMaxExponent);
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      values[i] /= 1.0F + bounded_exp(exponents[static_cast<size_t>(i)]);
+    }
+  }
 }
 
 void norm_modulate_row(const float* x, const float* shift, const float* scale, float* out,
@@ -65,6 +115,10 @@ void rotate_head(float* x, const float* cos, const float* sin, int64_t num_pairs
 
 }  // namespace
 
+bool supports(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat;
+}
+
 void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                          at::Tensor& out) {
   const int64_t width = x.size(1);
@@ -82,18 +136,36 @@ void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at:
   });
 }
 
-void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& gate) {
+void add_gated_(at::Tensor& x, const at::Tensor& y, const at::Tensor& bias,
+                const at::Tensor& gate) {
   const int64_t width = x.size(1);
   const int64_t x_stride = x.stride(0);
   const int64_t y_stride = y.stride(0);
   const float* y_data = y.const_data_ptr<float>();
+  const float* bias_data = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   const float* gate_data = gate.const_data_ptr<float>();
   float* x_data = x.mutable_data_ptr<float>();
   at::parallel_for(0, x.size(0), grain_rows(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* x_row = x_data + row * x_stride;
       const float* y_row = y_data + row * y_stride;
-      for (int64_t i = 0; i < width; ++i) x_row[i] += gate_data[i] * y_row[i];
+      if (bias_data == nullptr) {
+        for (int64_t i = 0; i < width; ++i) x_row[i] += gate_data[i] * y_row[i];
+      } else {
+        for (int64_t i = 0; i < width; ++i) x_row[i] += gate_data[i] * (y_row[i] + bias_data[i]);
+      }
+    }
+  });
+}
+
+void bias_gelu_(at::Tensor& x, const at::Tensor& bias) {
+  const int64_t width = x.size(1);
+  const int64_t stride = x.stride(0);
+  const float* bias_data = bias.const_data_ptr<float>();
+  float* x_data = x.mutable_data_ptr<float>();
+  at::parallel_for(0, x.size(0), grain_rows(width), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      bias_gelu_row(x_data + row * stride, bias_data, width);
     }
   });
 }

@@ -1,6 +1,7 @@
 #include "dit/linear.h"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/mm.h>
 
 namespace reel::dit {
 
@@ -20,6 +21,10 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 
 void Linear::into(const at::Tensor& x, at::Tensor out) const {
   at::addmm_out(out, bias_, x, transposed_);
+}
+
+void Linear::product_into(const at::Tensor& x, at::Tensor out) const {
+  at::mm_out(out, x, transposed_);
 }
 
 }  // namespace reel::dit

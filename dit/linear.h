@@ -26,6 +26,10 @@ class Linear {
   /// Writes [R, out] into `out`, whose rows may lie apart.
   void into(const at::Tensor& x, at::Tensor out) const;
 
+  /// The same without the bias.
+  void product_into(const at::Tensor& x, at::Tensor out) const;
+
+  const at::Tensor& bias() const { return bias_; }  ///< [out]
   at::TensorOptions options() const { return weight_.options(); }
 
  private:

@@ -1,8 +1,7 @@
 #include "dit/single_block.h"
 
-#include <ATen/ops/gelu.h>
-
 #include "dit/elementwise.h"
+#include "dit/fused_linear.h"
 
 namespace reel::dit {
 
@@ -30,12 +29,10 @@ void SingleBlock::forward(at::Tensor tokens, const BlockContext& context, Worksp
   qk_norm_rope_(workspace.qkv.select(1, 0), q_norm_, context.rope);
   qk_norm_rope_(workspace.qkv.select(1, 1), k_norm_, context.rope);
   at::Tensor hidden = workspace.wide.narrow(1, width_, workspace.wide.size(1) - width_);
-  mlp_.into(workspace.normed, hidden);
-  at::gelu_(hidden, "tanh");
+  linear_gelu(mlp_, workspace.normed, hidden);
   workspace.wide.narrow(1, 0, width_).copy_(attend(workspace, context, layer));
 
-  linear2_.into(workspace.wide, workspace.normed);
-  add_gated_(tokens, workspace.normed, gate);
+  add_gated_linear(linear2_, workspace.wide, gate, workspace.normed, tokens);
 }
 
 }  // namespace reel::dit

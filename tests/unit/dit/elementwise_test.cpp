@@ -5,7 +5,11 @@
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "core/random.h"
+#include "dit/fused_linear.h"
 #include "tests/support/compare.h"
 
 namespace reel::dit {
@@ -81,6 +85,50 @@ TEST(AddGated, EqualsThePlainFormulaAndLeavesTheGapsAlone) {
     EXPECT_LE(relative_error(whole, want), kBound);
     EXPECT_TRUE(whole.narrow(1, width, 2).equal(want.narrow(1, width, 2)));
   }
+}
+
+Linear draw_linear(int64_t out, int64_t in, at::ScalarType dtype) {
+  return {draw({out, in}, 11).to(dtype), draw({out}, 12).to(dtype)};
+}
+
+TEST(FusedLinear, AppliesGeluOverItsWholeRange) {
+  // The identity as the product: inputs go straight into the activation.
+  const at::Tensor x = at::linspace(-120.0, 120.0, 40001, at::kFloat).view({-1, 1});
+  const at::Tensor bias = at::full({1}, 0.125F);
+  at::Tensor got = at::zeros({x.size(0), 1});
+  linear_gelu(Linear(at::ones({1, 1}), bias), x, got);
+  const at::Tensor wide = x.to(at::kDouble) + 0.125;
+  const at::Tensor want = at::gelu(wide, "tanh");
+  const at::Tensor error = (got.to(at::kDouble) - want).abs();
+  EXPECT_LE((error / wide.abs().clamp_min(1.0)).max().item<double>(), 3e-7);
+}
+
+TEST(FusedLinear, EqualsThePlainFormulas) {
+  for (const auto& [rows, width] : kSizes) {
+    const at::Tensor x = strided_rows(rows, 40, 3, 1);
+    const at::Tensor gate = draw({width}, 2);
+    const at::Tensor tokens = draw({rows, width}, 3);
+    const Linear linear = draw_linear(width, 40, at::kFloat);
+    const at::Tensor product = draw_linear(width, 40, at::kDouble)(x.to(at::kDouble));
+
+    const at::Tensor whole = draw({rows, width + 4}, 5);
+    const at::Tensor before = whole.clone();
+    linear_gelu(linear, x, whole.narrow(1, 0, width));
+    EXPECT_LE(relative_error(whole.narrow(1, 0, width), at::gelu(product, "tanh")), 2e-6);
+    EXPECT_TRUE(whole.narrow(1, width, 4).equal(before.narrow(1, width, 4)));
+
+    const at::Tensor want = tokens.to(at::kDouble) + gate.to(at::kDouble) * product;
+    const at::Tensor scratch = at::zeros_like(tokens);
+    add_gated_linear(linear, x, gate, scratch, tokens);
+    EXPECT_LE(relative_error(tokens, want), 2e-6);
+  }
+}
+
+TEST(FusedLinear, KeepsNonFiniteNumbersVisible) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  at::Tensor got = at::zeros({1, 16});
+  linear_gelu(Linear(at::ones({16, 1}), at::zeros({16})), at::full({1, 1}, nan, at::kFloat), got);
+  EXPECT_TRUE(got.isnan().all().item<bool>());
 }
 
 // q of a [S, 3, A, D] buffer, as the blocks keep it.
