@@ -41,6 +41,7 @@ LIBRARIES = {
     "FFmpeg": (r"lib(av\w+|sw\w+|postproc)/", {"media"}),
     "OpenCV": (r"opencv2/", {"media", "eval"}),
     "PCRE2": (r"pcre2", {"text_encoder"}),
+    "utf8proc": (r"utf8proc", {"text_encoder"}),
     "CLI11": (r"CLI/", {"app"}),
     "GoogleTest": (r"(gtest|gmock)/", {"tests"}),
     "Google Benchmark": (r"benchmark/", {"benchmarks"}),
