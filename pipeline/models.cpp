@@ -29,6 +29,11 @@ dit::Config transformer_config(const weights::ModelPart& part, const weights::Te
   return infer_from(source, match.prefix);
 }
 
+JsonReader open_config(const weights::ModelPart& part) {
+  if (!part.config) fail<WeightError>(part.weights.string(), ": no config.json beside it");
+  return JsonReader::open(*part.config, JsonOwner::kModel);
+}
+
 struct VaeSource {
   vae::Config config;
   weights::TensorSource source;
@@ -58,10 +63,7 @@ dit::Config read_transformer_config(const weights::ModelFolder& folder) {
 }
 
 vae::Config read_vae_config(const weights::ModelFolder& folder) {
-  if (!folder.vae.config) {
-    fail<WeightError>(folder.vae.weights.string(), ": no config.json beside it");
-  }
-  return vae::Config::read(JsonReader::open(*folder.vae.config, JsonOwner::kModel));
+  return vae::Config::read(open_config(folder.vae));
 }
 
 double read_flow_shift(const weights::ModelFolder& folder) {
@@ -96,6 +98,39 @@ vae::Encoder load_encoder(const weights::ModelFolder& folder, at::Device device,
   auto store = load_vae_half(vae, vae::encoder_table(vae.config), vae::names_unused_by_encoder(),
                              device, dtype, progress);
   return {vae.config, store};
+}
+
+text_encoder::Llama load_llama(const weights::ModelFolder& folder, at::Device device,
+                               at::ScalarType dtype, const weights::LoadProgress& progress) {
+  const auto config = text_encoder::LlamaConfig::read(open_config(folder.text_encoder));
+  const auto source = weights::open_part(folder.text_encoder);
+  const auto match = weights::find_prefix(source, weights::llama_prefixes());
+  const auto recipes = weights::recipes_for(text_encoder::llama_table(config), {}, match.prefix);
+  auto store = weights::load_weights("text encoder", source, recipes,
+                                     text_encoder::llama_unused_names(config, match.prefix), device,
+                                     dtype, progress);
+  return {config, store};
+}
+
+text_encoder::ClipText load_clip_text(const weights::ModelFolder& folder, at::Device device,
+                                      at::ScalarType dtype, const weights::LoadProgress& progress) {
+  const auto config = text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2));
+  const auto source = weights::open_part(folder.text_encoder_2);
+  const auto match = weights::find_prefix(source, weights::clip_text_prefixes());
+  const auto recipes =
+      weights::recipes_for(text_encoder::clip_text_table(config), {}, match.prefix);
+  auto store = weights::load_weights("CLIP text encoder", source, recipes,
+                                     text_encoder::clip_text_unused_names(match.prefix), device,
+                                     dtype, progress);
+  return {config, store};
+}
+
+text_encoder::TextConditioner load_text_conditioner(const weights::ModelFolder& folder,
+                                                    at::Device device, at::ScalarType dtype,
+                                                    const weights::LoadProgress& progress) {
+  return {text_encoder::PromptTokenizer(folder.tokenizer, folder.tokenizer_2),
+          load_llama(folder, device, dtype, progress),
+          load_clip_text(folder, device, dtype, progress)};
 }
 
 }  // namespace reel::pipeline

@@ -5,6 +5,9 @@
 #include <string>
 
 #include "dit/transformer.h"
+#include "text_encoder/clip_text.h"
+#include "text_encoder/llama.h"
+#include "text_encoder/text_conditioner.h"
 #include "vae/decoder.h"
 #include "vae/encoder.h"
 #include "weights/load_weights.h"
@@ -33,5 +36,16 @@ vae::Decoder load_decoder(const weights::ModelFolder& folder, at::Device device,
 
 vae::Encoder load_encoder(const weights::ModelFolder& folder, at::Device device,
                           at::ScalarType dtype, const weights::LoadProgress& progress);
+
+text_encoder::Llama load_llama(const weights::ModelFolder& folder, at::Device device,
+                               at::ScalarType dtype, const weights::LoadProgress& progress);
+
+text_encoder::ClipText load_clip_text(const weights::ModelFolder& folder, at::Device device,
+                                      at::ScalarType dtype, const weights::LoadProgress& progress);
+
+/// Both encoders and both tokenizers.
+text_encoder::TextConditioner load_text_conditioner(const weights::ModelFolder& folder,
+                                                    at::Device device, at::ScalarType dtype,
+                                                    const weights::LoadProgress& progress);
 
 }  // namespace reel::pipeline

@@ -67,6 +67,25 @@ weights::LoadProgress Run::load_progress() {
   };
 }
 
+Run::Texts Run::encode_texts() {
+  const auto conditioner = run_stage("load text encoders", device_, progress_, shared_times_, [&] {
+    return load_text_conditioner(folder_, device_, request_.compute.dtype, load_progress());
+  });
+  const auto which = request_.prompt_template == PromptTemplate::kImage
+                         ? text_encoder::Template::kImage
+                         : text_encoder::Template::kVideo;
+  const auto encode = [&](const std::string& prompt) {
+    const auto encoded = conditioner.encode(prompt, which);
+    for (const auto& warning : encoded.warnings) progress_.warn(warning);
+    return TextConditioning{{encoded.states}, encoded.pooled.unsqueeze(0)};
+  };
+  return run_stage("encode text", device_, progress_, shared_times_, [&] {
+    Texts texts{encode(request_.prompt), std::nullopt};
+    if (request_.uses_negative_prompt()) texts.second = encode(request_.negative_prompt);
+    return texts;
+  });
+}
+
 void Run::render_clip(size_t clip, const dit::Transformer& transformer, const Texts& texts) {
   const uint64_t seed = request_.seeds[clip];
   progress_.clip_started(clip, request_.seeds.size(), seed);
