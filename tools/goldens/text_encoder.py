@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 
+from tokenizers import Tokenizer
 from transformers import CLIPTokenizer, PreTrainedTokenizerFast
 
 from . import common
@@ -141,6 +142,14 @@ def tokenized_prompt(llama, clip, prompt: str, template: str) -> dict:
     }
 
 
+def merges_first() -> list:
+    """Ids of words that only ignore_merges keeps whole, without it."""
+    content = json.loads((FOLDER / "tokenizer" / "tokenizer.json").read_text())
+    content["model"]["ignore_merges"] = False
+    tokenizer = Tokenizer.from_str(json.dumps(content))
+    return [[text, tokenizer.encode(text).ids] for text in ("a hummingbird", "Zeppelin 2027", " 東京タワー")]
+
+
 def make_tokens() -> None:
     llama, clip = tokenizers()
     strings = []
@@ -165,10 +174,11 @@ def make_tokens() -> None:
             **sums(lambda: random_strings(RANDOM_SEED, NUM_RANDOM)),
         },
         "every_character": sums(every_character),
+        "merges_first": merges_first(),
     }
     lines = [f'"{key}":[\n' + ",\n".join(json.dumps(v, separators=(",", ":")) for v in content[key]) + "]"
              for key in ("strings", "prompts")]
-    lines += [f'"{key}":{json.dumps(content[key])}' for key in ("random", "every_character")]
+    lines += [f'"{key}":{json.dumps(content[key])}' for key in ("random", "every_character", "merges_first")]
     (FOLDER / "tokens.json").write_text("{" + ",\n".join(lines) + "}\n")
 
 
