@@ -17,20 +17,11 @@ from diffusers import (
 from transformers import AutoTokenizer, CLIPTextConfig, CLIPTextModel, CLIPTokenizer, LlamaConfig, LlamaModel
 
 from . import common
+from .tokenizers import VIDEO_TEMPLATE
 
 SEEDS = {"transformer": 1, "vae": 2, "text_encoder": 3, "text_encoder_2": 4}
 FOLDER = common.DATA / "tiny_model"
 TOKENIZERS = common.DATA / "text_encoder"
-
-VIDEO_TEMPLATE = (
-    "<|start_header_id|>system<|end_header_id|>\n\nDescribe the video by detailing the following aspects: "
-    "1. The main content and theme of the video."
-    "2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects."
-    "3. Actions, events, behaviors temporal relationships, physical movement changes of the objects."
-    "4. background environment, light, style and atmosphere."
-    "5. camera angles, movements, and transitions used in the video:<|eot_id|>"
-    "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>"
-)
 
 CLIPS = {
     # name: prompt, width, height, frames, steps, true CFG scale
