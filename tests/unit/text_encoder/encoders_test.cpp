@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "tests/support/compare.h"
 #include "tests/support/draw_weights.h"
+#include "tests/support/gpu.h"
 #include "text_encoder/clip_text.h"
 #include "text_encoder/llama.h"
 #include "weights/safetensors.h"
@@ -25,12 +26,15 @@ weights::TensorSource golden(const std::string& name) {
 }
 
 // Draws for every tensor of the published model, the unused ones included.
-weights::WeightStore draw_llama(const LlamaConfig& config, uint64_t seed) {
+weights::WeightStore draw_llama(const LlamaConfig& config, uint64_t seed,
+                                at::Device device = at::kCPU, at::ScalarType dtype = at::kFloat) {
   LlamaConfig whole = config;
   whole.num_layers += 2;  // so that the table covers every layer
   auto table = llama_table(whole);
   table.add_norm("norm", config.hidden_size, /*bias=*/false);
-  return weights::WeightStore(testing::draw(table.specs(), seed));
+  auto tensors = testing::draw(table.specs(), seed);
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(device, dtype);
+  return weights::WeightStore(std::move(tensors));
 }
 
 class LlamaGolden : public ::testing::TestWithParam<const char*> {};
@@ -53,6 +57,19 @@ TEST_P(LlamaGolden, EqualsTransformers) {
 
 INSTANTIATE_TEST_SUITE_P(Models, LlamaGolden,
                          ::testing::Values("grouped", "head_dim", "ungrouped"));
+
+TEST_P(LlamaGolden, RunsInBf16OnAGpu) {
+  REEL_REQUIRE_GPU();
+  const std::string name = std::string("llama_") + GetParam();
+  const auto config = LlamaConfig::read(golden_config(name));
+  const auto want = golden(name);
+  auto store = draw_llama(config, 11, at::kCUDA, at::kBFloat16);
+  const Llama llama(config, store);
+
+  const at::Tensor got = llama.forward(want.tensor("input_ids").narrow(0, 0, 1), {23});
+
+  EXPECT_GE(testing::cosine(got[0], want.tensor("hidden_states")[0]), 0.999);
+}
 
 TEST(Llama, RefusesIdsOutsideTheVocabulary) {
   const auto config = LlamaConfig::read(golden_config("llama_grouped"));
@@ -87,6 +104,21 @@ TEST_P(ClipGolden, EqualsTransformers) {
   EXPECT_LE(testing::relative_error(got.last_hidden_state, want.tensor("last_hidden_state")),
             kBound);
   EXPECT_LE(testing::relative_error(got.pooled, want.tensor("pooled")), kBound);
+}
+
+TEST_P(ClipGolden, RunsInBf16OnAGpu) {
+  REEL_REQUIRE_GPU();
+  const std::string name = std::string("clip_") + GetParam();
+  const auto config = ClipTextConfig::read(golden_config(name));
+  const auto want = golden(name);
+  auto store = testing::draw_store(weights::recipes_for(clip_text_table(config), {}), 13, at::kCUDA,
+                                   at::kBFloat16);
+  const ClipText clip(config, store);
+
+  const auto got = clip.forward(want.tensor("input_ids"));
+
+  EXPECT_GE(testing::cosine(got.last_hidden_state, want.tensor("last_hidden_state")), 0.999);
+  EXPECT_GE(testing::cosine(got.pooled, want.tensor("pooled")), 0.999);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ClipGolden, ::testing::Values("legacy_eos", "eos"));
