@@ -1,0 +1,192 @@
+"""What both trainings share: Muon beside AdamW, bf16 working copies, averages, time, checkpoints."""
+
+import copy
+import json
+import pathlib
+import time
+
+import torch
+from safetensors.torch import load_file, save_file
+
+MAX_FILE_BYTES = 15 * 2**20
+
+
+def orthogonalise(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Nearest semi-orthogonal matrices of [K, m, n], roughly: a quintic Newton-Schulz iteration
+    that pushes all singular values towards 1."""
+    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    flip = x.shape[-2] > x.shape[-1]
+    if flip:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return (x.mT if flip else x).float()
+
+
+class Optimizer:
+    """Muon for the matrices and convolutions named by `is_matrix`, AdamW for everything else.
+
+    Both take the same rate: Muon's update is scaled to the size Adam's would have. Parameters are
+    grouped by shape, so that a step is a few batched products instead of hundreds of small ones.
+    """
+
+    def __init__(self, named_parameters, is_matrix, weight_decay: float = 0.0,
+                 momentum: float = 0.95):
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self.groups: dict[tuple, list] = {}
+        others = []
+        for name, parameter in named_parameters:
+            if is_matrix(name, parameter):
+                self.groups.setdefault(tuple(parameter.shape), []).append(parameter)
+            else:
+                others.append(parameter)
+        self.buffers = {shape: torch.zeros(len(group), *shape, device=group[0].device)
+                        for shape, group in self.groups.items()}
+        self.adam = torch.optim.AdamW(others, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        for shape, group in self.groups.items():
+            gradient = torch.stack([torch.zeros_like(p) if p.grad is None else p.grad
+                                    for p in group]).float()
+            buffer = self.buffers[shape]
+            buffer.lerp_(gradient, 1.0 - self.momentum)
+            update = gradient.lerp(buffer, self.momentum).flatten(2)
+            update = orthogonalise(update)
+            scale = 0.2 * max(update.shape[-2:]) ** 0.5
+            parts = list(update.reshape(gradient.shape).unbind(0))
+            if self.weight_decay:
+                torch._foreach_mul_(group, 1.0 - rate * self.weight_decay)
+            torch._foreach_add_(group, parts, alpha=-rate * scale)
+        for parameters in self.adam.param_groups:
+            parameters["lr"] = rate
+        self.adam.step()
+
+
+class WorkingCopy:
+    """A bf16 twin of fp32 modules: forward and backward run in bf16, updates go to fp32."""
+
+    def __init__(self, masters: list[torch.nn.Module], dtype: torch.dtype):
+        self.dtype = dtype
+        self.modules = masters
+        if dtype != torch.float32:
+            self.modules = [copy.deepcopy(module).to(dtype) for module in masters]
+        self.pairs = [(a, b) for master, twin in zip(masters, self.modules)
+                      for a, b in zip(master.parameters(), twin.parameters())]
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Masters to twins."""
+        if self.dtype != torch.float32:
+            torch._foreach_copy_([twin for _, twin in self.pairs], [m for m, _ in self.pairs])
+
+    @torch.no_grad()
+    def pull_gradients(self, clip: float) -> torch.Tensor:
+        """Gradients of the twins to the masters, scaled down to the norm `clip`; returns the norm."""
+        for master, twin in self.pairs:
+            if twin.grad is not None and twin is not master:
+                master.grad = twin.grad.float()
+                twin.grad = None
+        gradients = [master.grad for master, _ in self.pairs if master.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        torch._foreach_mul_(gradients, (clip / (norm + 1e-6)).clamp(max=1.0))
+        return norm
+
+    def zero_gradients(self) -> None:
+        for master, twin in self.pairs:
+            master.grad = twin.grad = None
+
+
+class Average:
+    """Exponential moving average of modules; early steps are forgotten quickly."""
+
+    def __init__(self, modules: list[torch.nn.Module], decay: float):
+        self.modules = [copy.deepcopy(module).requires_grad_(False) for module in modules]
+        self.sources = [p for module in modules for p in module.parameters()]
+        self.targets = [p for module in self.modules for p in module.parameters()]
+        self.decay, self.count = decay, 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self.count += 1
+        decay = min(self.decay, self.count / (self.count + 9.0))
+        torch._foreach_lerp_(self.targets, [p.detach() for p in self.sources], 1.0 - decay)
+
+
+class Schedule:
+    """Rate over the time of a stage: short warm-up, constant, linear fall in the last part.
+
+    The clock counts training only and goes on where a resumed piece stopped.
+    """
+
+    def __init__(self, rate: float, seconds: float, elapsed: float = 0.0, tail: float = 0.35,
+                 floor: float = 0.02, warmup_steps: int = 60):
+        self.rate, self.seconds, self.elapsed = rate, seconds, elapsed
+        self.tail, self.floor, self.warmup_steps = tail, floor, warmup_steps
+        self.steps, self.started = 0, None
+
+    def __call__(self) -> float:
+        now = time.monotonic()
+        if self.started is not None:
+            self.elapsed += now - self.started
+        self.started = now
+        self.steps += 1
+        left = max(1.0 - self.elapsed / self.seconds, 0.0)
+        fall = max(min(left / self.tail, 1.0), self.floor)
+        return self.rate * fall * min(self.steps / self.warmup_steps, 1.0)
+
+    def pause(self) -> None:
+        """Leaves out what follows (compiling, evaluation) until the next call."""
+        if self.started is not None:
+            self.elapsed += time.monotonic() - self.started
+            self.started = None
+
+    @property
+    def done(self) -> bool:
+        return self.elapsed >= self.seconds
+
+
+class Deadline:
+    """The end of this piece, whatever the stage still wants."""
+
+    def __init__(self, minutes: float):
+        self.end = time.monotonic() + 60.0 * minutes
+
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+
+def save_checkpoint(folder: pathlib.Path, tensors: dict[str, torch.Tensor], state: dict) -> None:
+    """Writes part-N.safetensors files under 15 MiB each and state.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("part-*.safetensors"):
+        old.unlink()
+    parts, size = [{}], 0
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        if size + value.nbytes > MAX_FILE_BYTES:
+            parts.append({})
+            size = 0
+        parts[-1][name] = value
+        size += value.nbytes
+    for index, part in enumerate(parts):
+        save_file(part, folder / f"part-{index}.safetensors")
+    (folder / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+
+
+def load_checkpoint(folder: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict]:
+    tensors = {}
+    for path in sorted(folder.glob("part-*.safetensors")):
+        tensors.update(load_file(path))
+    return tensors, json.loads((folder / "state.json").read_text())
+
+
+def with_prefix(prefix: str, module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
+
+
+def take_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name[len(prefix) + 1:]: value for name, value in tensors.items()
+            if name.startswith(prefix + ".")}
