@@ -49,6 +49,14 @@ def _outline(shape: str) -> torch.Tensor:
         a, b = 0.34, 1.0
         return points([(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b),
                        (-a, a), (-b, a), (-b, -a), (-a, -a)])
+    if shape == "crescent":  # a disc of radius 1.02 without a disc of radius 0.80 at x = 0.44
+        tip_x = (1.02**2 - 0.80**2 + 0.44**2) / (2 * 0.44)
+        tip_y = math.sqrt(1.02**2 - tip_x**2)
+        outer, inner = math.atan2(tip_y, tip_x), math.atan2(tip_y, tip_x - 0.44)
+        back = [outer + (2 * math.pi - 2 * outer) * k / 60 for k in range(61)]
+        front = [inner + (2 * math.pi - 2 * inner) * (1 - k / 50) for k in range(1, 50)]
+        return points([(1.02 * math.cos(a), 1.02 * math.sin(a)) for a in back]
+                      + [(0.44 + 0.80 * math.cos(a), 0.80 * math.sin(a)) for a in front])
     if shape == "heart":
         turns = [2 * math.pi * k / 96 for k in range(96)]
         return points([(0.062 * 16 * math.sin(t) ** 3,
@@ -83,8 +91,6 @@ def shape_atlas() -> torch.Tensor:
             table = radius - 0.92
         elif shape == "ring":
             table = (radius - 0.74).abs() - 0.27
-        elif shape == "crescent":
-            table = torch.maximum(radius - 1.02, 0.80 - torch.hypot(x - 0.44, y))
         else:
             table = _polygon_distance(_outline(shape), x, y) - 0.04
         tables.append(table)
