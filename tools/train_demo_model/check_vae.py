@@ -17,14 +17,14 @@ from world import held_out_scenes, pair_scenes
 
 
 @torch.no_grad()
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--frames", type=int, default=33)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16", "float16"])
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     scenes = held_out_scenes(16)[:args.clips - args.clips // 4] + pair_scenes(args.clips // 4)
     clips = [draw([scene], args.frames, args.side, "cpu")[0] for scene in scenes]
     for name in args.dtypes:

@@ -10,7 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from world import BACKGROUNDS, COLOURS, SHAPES, Scene
+from world import BACKGROUNDS, SHAPES, Scene
 
 RGB = {
     "red": (0.86, 0.11, 0.14), "orange": (0.98, 0.52, 0.05), "yellow": (1.00, 0.87, 0.10),
@@ -124,7 +124,7 @@ def _tone(name: str, index: int, like: torch.Tensor) -> torch.Tensor:
     return torch.tensor(TONES[name][index], device=like.device).reshape(1, 3, 1, 1, 1)
 
 
-def _background(name: str, knobs: torch.Tensor, time: torch.Tensor, x: torch.Tensor,
+def draw_background(name: str, knobs: torch.Tensor, time: torch.Tensor, x: torch.Tensor,
                 y: torch.Tensor) -> torch.Tensor:
     """Clip [B, 3, F or 1, H, W] in [0, 1]; knobs [B, 8], time [F] is the phase of each frame."""
     knob = [knobs[:, k].reshape(-1, 1, 1, 1, 1) for k in range(8)]
@@ -177,7 +177,7 @@ def draw(scenes: list[Scene], num_frames: int, side: int,
     for name in BACKGROUNDS:
         rows = [index for index, scene in enumerate(scenes) if scene.background == name]
         if rows:
-            clip[rows] = _background(name, knobs[rows], time, line, line).expand(
+            clip[rows] = draw_background(name, knobs[rows], time, line, line).expand(
                 len(rows), 3, num_frames, side, side)
     coverage = torch.zeros(len(scenes), num_frames, side, side, device=device)
     atlas = shape_atlas().to(device)

@@ -79,11 +79,11 @@ def export_rest(folder: pathlib.Path, side: int, frames: int) -> None:
         "guidance": GUIDANCE})
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("vae", "dit", "rest"))
     parser.add_argument("paths", type=pathlib.Path, nargs="+")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.part == "vae":
         export_vae(*args.paths)
     elif args.part == "dit":

@@ -116,7 +116,11 @@ def make(folder: pathlib.Path) -> None:
     save_clip(folder / "tokenizer_2")
 
 
-if __name__ == "__main__":
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=pathlib.Path)
-    make(parser.parse_args().output)
+    make(parser.parse_args(argv).output)
+
+
+if __name__ == "__main__":
+    main()

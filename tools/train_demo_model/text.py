@@ -29,7 +29,7 @@ class Tokens:
         for template, crop in ((VIDEO_TEMPLATE, VIDEO_CROP), (IMAGE_TEMPLATE, IMAGE_CROP)):
             length = len(self.llama(template.split("{}")[0])["input_ids"])
             if length != crop:
-                raise ValueError(f"tokenizer: the template's prefix has {length} tokens, want {crop}")
+                raise ValueError(f"tokenizer: wrong prefix length: got {length}, want {crop}")
 
     def llama_ids(self, captions: list[str], video: bool) -> list[list[int]]:
         template = VIDEO_TEMPLATE if video else IMAGE_TEMPLATE

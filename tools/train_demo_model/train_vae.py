@@ -50,7 +50,7 @@ class Pool:
         self.cover[rows] = cover.mul(255).byte()
 
     def batch(self, count: int, crop: int, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Random cuts [B, 3, frames, crop, crop] in [-1, 1] and their loss weights [B, 1, 1, ..]."""
+        """Random cuts [B, 3, frames, crop, crop] in [-1, 1] and loss weights [B, 1, 1, ..]."""
         clips, covers = [], []
         for _ in range(count):
             k = self.random.randrange(len(self.clips))
@@ -113,7 +113,7 @@ def latent_statistics(vae, pool: Pool, count: int) -> dict:
             "channel_deviations": centred.square().mean((0, 2, 3, 4)).sqrt().tolist()}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--resume", type=pathlib.Path)
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--pool", type=int, default=1024)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
 
     deadline = Deadline(args.minutes)
     torch.backends.cudnn.benchmark = True

@@ -1,4 +1,4 @@
-"""What both trainings share: Muon beside AdamW, bf16 working copies, averages, time, checkpoints."""
+"""What both trainings share: Muon with AdamW, bf16 copies, averages, time, checkpoints."""
 
 import copy
 import json
@@ -65,6 +65,13 @@ class Optimizer:
         self.adam.step()
 
 
+def _copy_buffers(source: torch.nn.Module, target: torch.nn.Module) -> None:
+    """Gives `target` the buffers of `source` unrounded: Llama's rotary frequencies are one."""
+    for name, module in source.named_modules():
+        for key, buffer in module._buffers.items():
+            target.get_submodule(name)._buffers[key] = None if buffer is None else buffer.clone()
+
+
 class WorkingCopy:
     """A bf16 twin of fp32 modules: forward and backward run in bf16, updates go to fp32."""
 
@@ -73,6 +80,8 @@ class WorkingCopy:
         self.modules = masters
         if dtype != torch.float32:
             self.modules = [copy.deepcopy(module).to(dtype) for module in masters]
+            for master, twin in zip(masters, self.modules):
+                _copy_buffers(master, twin)
         self.pairs = [(a, b) for master, twin in zip(masters, self.modules)
                       for a, b in zip(master.parameters(), twin.parameters())]
 
@@ -84,7 +93,7 @@ class WorkingCopy:
 
     @torch.no_grad()
     def pull_gradients(self, clip: float) -> torch.Tensor:
-        """Gradients of the twins to the masters, scaled down to the norm `clip`; returns the norm."""
+        """Moves gradients to the masters, scaled down to the norm `clip`; returns their norm."""
         for master, twin in self.pairs:
             if twin.grad is not None and twin is not master:
                 master.grad = twin.grad.float()

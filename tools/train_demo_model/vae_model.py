@@ -49,7 +49,8 @@ def initialise(vae: AutoencoderKLHunyuanVideo) -> None:
         vae.quant_conv.bias[half:].fill_(-5.0)
 
 
-def encode(vae: AutoencoderKLHunyuanVideo, clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def encode(vae: AutoencoderKLHunyuanVideo,
+           clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Posterior mean and log variance of whole clips (no tiles)."""
     moments = vae.quant_conv(vae.encoder(clips))
     mean, log_variance = moments.chunk(2, dim=1)

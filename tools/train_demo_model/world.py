@@ -85,7 +85,8 @@ def phase(frame: int, num_frames: int) -> float:
 
 def held_out(shape: str, colour: str, motion: str) -> bool:
     """One of 16 triples never occurs in training; every pair of attributes does."""
-    return (5 * SHAPES.index(shape) + 3 * COLOURS.index(colour) + 7 * MOTIONS.index(motion)) % 16 == 0
+    number = 5 * SHAPES.index(shape) + 3 * COLOURS.index(colour) + 7 * MOTIONS.index(motion)
+    return number % 16 == 0
 
 
 def held_out_triples() -> list[tuple[str, str, str]]:
