@@ -13,8 +13,8 @@
 
 namespace reel::app {
 
-/// One stage to run alone (spec/cli-and-vbench.md 2.2). The parser has seen to it that what the
-/// stage needs is there and that no flag came which the stage does not read.
+/// One stage to run alone (spec/cli-and-vbench.md 2.2). The parser has seen to it that the files
+/// that the stage needs were named and that nothing lies at `out` unless it may be replaced.
 struct ProbeOptions {
   std::string stage;                           ///< tokenize, encode, llama, ..., denoise
   std::optional<std::filesystem::path> model;  ///< not for schedule and xattn

@@ -11,8 +11,8 @@ Tensors probe_xattn(const ProbeOptions& options) {
       read_probe_inputs(options.in.value(), {{"q", "BSAD"}, {"k", "BSAD"}, {"v", "BSAD"}});
   // The flags are checked as those of a run with one call.
   attention::ScheduleOptions flags = options.attention;
-  flags.mode = "xattn";
-  flags.dense_steps = "0";
+  flags.mode = std::string("xattn");
+  flags.dense_steps = std::string("0");
   attention::ScheduleShape shape;
   shape.num_heads = in.at("q").size(2);
   shape.has_text = options.text_length > 0;

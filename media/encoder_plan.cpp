@@ -60,6 +60,14 @@ const Names& preset_names() {
 }
 
 EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t height) {
+  Problems problems;
+  EncoderPlan plan = plan_encoder(options, width, height, problems);
+  problems.throw_if_any<ConfigError>("encoder");
+  return plan;
+}
+
+EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t height,
+                         Problems& problems) {
   EncoderPlan plan;
   plan.lossless = options.lossless;
   plan.codec = options.codec.value_or("h264");
@@ -68,7 +76,7 @@ EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t h
   plan.crf = options.crf.value_or(plan.lossless ? 0 : 17);
   plan.encoder = encoder_name(plan);
 
-  Problems problems;
+  const size_t problems_before = problems.lines().size();
   check_name(problems, "--codec", plan.codec, {"h264", "h265"});
   check_name(problems, "--preset", plan.preset, preset_names());
   check_name(problems, "--pix-fmt", plan.pix_fmt, {"yuv420p", "yuv444p", "rgb24"});
@@ -78,10 +86,10 @@ EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t h
   check_lossless(problems, plan);
   check_size(problems, "--width", width, plan.pix_fmt == "yuv420p");
   check_size(problems, "--height", height, plan.pix_fmt == "yuv420p");
-  if (problems.empty() && avcodec_find_encoder_by_name(plan.encoder.c_str()) == nullptr) {
+  const bool consistent = problems.lines().size() == problems_before;
+  if (consistent && avcodec_find_encoder_by_name(plan.encoder.c_str()) == nullptr) {
     problems.add("--codec: this FFmpeg has no ", plan.encoder, ": got ", plan.codec);
   }
-  problems.throw_if_any<ConfigError>("encoder");
   return plan;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/problems.h"
+
 namespace reel::media {
 
 /// The flags --codec, --crf, --preset, --pix-fmt and --lossless as given; absent ones are empty.
@@ -33,5 +35,9 @@ const std::vector<std::string>& preset_names();
 /// Fills in the defaults and checks everything against a video of `width` x `height` pixels and the
 /// encoders that this FFmpeg has. Throws ConfigError with all problems, each naming its flag.
 EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t height);
+
+/// The same; adds the problems to `problems` instead.
+EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t height,
+                         Problems& problems);
 
 }  // namespace reel::media

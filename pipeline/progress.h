@@ -17,8 +17,8 @@ struct StepReport {
   double density = 1.0;  ///< mean share of blocks attended to
 };
 
-/// Watches a run. Every function does nothing unless overridden; none of them may throw, and all
-/// are called from the thread that runs the pipeline.
+/// Watches a run. Every function does nothing unless overridden, and is called from the thread that
+/// runs the pipeline; what it throws ends the run.
 class Progress {
  public:
   Progress() = default;

@@ -1,0 +1,13 @@
+// The commands: each takes its flags, returns an exit code or throws what becomes one.
+#pragma once
+
+#include "app/console.h"
+#include "app/parsed_flags.h"
+
+namespace reel::app {
+
+int run_generate(const ParsedFlags& flags, Console& console);
+int run_probe_command(const ParsedFlags& flags, Console& console);
+int run_inspect(const ParsedFlags& flags, Console& console);
+
+}  // namespace reel::app

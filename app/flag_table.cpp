@@ -1,0 +1,164 @@
+#include "app/flag_table.h"
+
+namespace reel::app {
+namespace {
+
+constexpr unsigned kBoth = kGenerate | kProbe;
+constexpr unsigned kAll = kGenerate | kProbe | kInspect;
+constexpr bool kLater = true;
+
+constexpr std::string_view kPrompts = "Prompt";
+constexpr std::string_view kSizes = "Size";
+constexpr std::string_view kSampling = "Sampling";
+constexpr std::string_view kModel = "Model";
+constexpr std::string_view kAttention = "Attention";
+constexpr std::string_view kVae = "VAE";
+constexpr std::string_view kEncoder = "Encoder";
+constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kTensors = "Tensors";
+constexpr std::string_view kDevice = "Device";
+constexpr std::string_view kMessages = "Messages";
+
+}  // namespace
+
+std::vector<std::string> Flag::all_names() const {
+  std::vector<std::string> names;
+  std::string_view rest = spellings;
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    names.emplace_back(rest.substr(0, comma));
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  }
+  return names;
+}
+
+std::string Flag::name() const {
+  for (const auto& name : all_names()) {
+    if (name.starts_with("--")) return name;
+  }
+  return all_names().front();
+}
+
+// clang-format off
+const std::vector<Flag>& flag_table() {
+  using enum Values;
+  static const std::vector<Flag> kFlags = {
+    {kPrompts, kGenerate, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
+    {kPrompts, kGenerate, "--prompt-file", kOne, "FILE", "", "the same from a file: all of it but the newline at its end"},
+    {kPrompts, kGenerate, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
+    {kPrompts, kGenerate, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
+
+    {kSizes, kGenerate, "-W,--width", kOne, "PIXELS", "1280", "a multiple of 16"},
+    {kSizes, kGenerate, "-H,--height", kOne, "PIXELS", "720", "a multiple of 16"},
+    {kSizes, kGenerate, "--video-size", kTwo, "H W", "", "both at once, the height first"},
+    {kSizes, kGenerate, "--frames,--num-frames,--video-frames,--video-length", kOne, "N", "129", "4k + 1"},
+    {kSizes, kGenerate, "--fps", kOne, "RATE", "24", "frames a second: 24, 23.976 or 24000/1001"},
+
+    {kSampling, kBoth, "--steps,--infer-steps,--num-inference-steps", kOne, "N", "50", "denoising steps"},
+    {kSampling, kGenerate, "-s,--seed", kOne, "N|random", "42", "of the noise; a random one is recorded"},
+    {kSampling, kGenerate, "--samples,--num-videos", kOne, "N", "1", "clips with seeds s, s+1, ..."},
+    {kSampling, kBoth, "--guidance,--embedded-cfg-scale,--guidance-scale", kOne, "G", "6", "embedded guidance scale"},
+    {kSampling, kGenerate, "--cfg-scale", kOne, "G", "1", "classifier-free guidance; 1: off, else two passes a step"},
+    {kSampling, kBoth, "--flow-shift", kOne, "S", "7", "shift of the sigma schedule"},
+    {kSampling, kGenerate, "--latents", kOne, "FILE", "", "start from its tensor 'noise' [1, C, T, h, w] instead of a seed"},
+
+    {kModel, kBoth, "--model,--model-base", kOne, "DIR", "", "checkpoint folder, official or diffusers layout"},
+    {kModel, kBoth, "--dit,--dit-weight", kOne, "PATH", "", "transformer from elsewhere"},
+    {kModel, kBoth, "--vae", kOne, "PATH", "", "VAE from elsewhere"},
+    {kModel, kBoth, "--text-encoder", kOne, "PATH", "", "Llama from elsewhere"},
+    {kModel, kBoth, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
+
+    {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
+    {kAttention, kBoth, "--tau,--threshold", kOne, "T", "0.95", "share of the scored mass to keep, in (0, 1]; higher is denser"},
+    {kAttention, kBoth, "--stride", kOne, "4|8|16", "8", "tokens a strided row when scoring"},
+    {kAttention, kBoth, "--block", kOne, "64|128", "128", "tokens a block"},
+    {kAttention, kBoth, "--dense-steps,--attn-warmup-steps,--dense_timesteps", kOne, "N|N%", "5 (probe: 0)", "first steps that stay dense"},
+    {kAttention, kBoth, "--dense-tail", kOne, "N", "0", "last steps that stay dense"},
+    {kAttention, kBoth, "--dense-layers", kOne, "LIST", "", "layers that stay dense, such as 0-2,57"},
+    {kAttention, kBoth, "--dense-sigma", kOne, "SIGMA", "", "steps that start at this noise level or above stay dense"},
+    {kAttention, kBoth, "--schedule", kOne, "FILE", "", "JSON rules by step, layer and head"},
+    {kAttention, kBoth, "--head-tau", kOne, "FILE", "", "JSON table of tau by layer and head"},
+    {kAttention, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
+    {kAttention, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
+    {kAttention, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
+    {kAttention, kGenerate, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
+    {kAttention, kGenerate, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
+
+    {kVae, kBoth, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
+    {kVae, kBoth, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},
+
+    {kEncoder, kGenerate, "--codec", kOne, "h264|h265", "h264", ""},
+    {kEncoder, kGenerate, "--crf", kOne, "Q", "17", "0 (best) to 51"},
+    {kEncoder, kGenerate, "--preset", kOne, "NAME", "slow", "ultrafast to placebo"},
+    {kEncoder, kGenerate, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
+    {kEncoder, kGenerate, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
+
+    {kOutput, kGenerate, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
+    {kOutput, kGenerate, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
+    {kOutput, kBoth, "--overwrite", kNone, "", "", "replace files that are there already"},
+    {kOutput, kGenerate, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
+    {kOutput, kGenerate, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
+    {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
+    {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
+    {kOutput, kGenerate, "--dry-run", kNone, "", "", "print what would run, and stop"},
+
+    {kTensors, kProbe, "--in", kOne, "FILE", "", "safetensors, or a text file of prompts (tokenize, encode)"},
+    {kTensors, kProbe, "--out", kOne, "FILE", "", "safetensors to write"},
+
+    {kDevice, kBoth, "--device", kOne, "auto|cpu|cuda[:N]", "auto", "auto: the first GPU, else the CPU"},
+    {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
+    {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
+
+    {kMessages, kInspect, "--json", kNone, "", "", "print JSON"},
+    {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
+    {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
+    {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
+    {kMessages, kBoth, "--log-file", kOne, "FILE", "", "append all messages to a file"},
+    {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
+
+    {"", kGenerate, "--config", kOne, "", "", "", kLater},
+    {"", kGenerate, "--set", kOne, "", "", "", kLater},
+    {"", kGenerate, "--offload", kOne, "", "", "", kLater},
+    {"", kGenerate, "--use-cpu-offload", kNone, "", "", "", kLater},
+    {"", kGenerate, "--max-vram", kOne, "", "", "", kLater},
+    {"", kGenerate, "--resume", kNone, "", "", "", kLater},
+    {"", kGenerate, "--shard", kOne, "", "", "", kLater},
+    {"", kGenerate, "--keep-going", kNone, "", "", "", kLater},
+    {"", kGenerate, "--max-failures", kOne, "", "", "", kLater},
+    {"", kGenerate, "--checkpoint-every", kOne, "", "", "", kLater},
+    {"", kGenerate, "--density-maps", kOne, "", "", "", kLater},
+  };
+  return kFlags;
+}
+
+const std::vector<CommandInfo>& command_table() {
+  static const std::vector<CommandInfo> kCommands = {
+    {"generate", "-p TEXT --model DIR [-o FILE]", "Render a prompt to an MP4.",
+     "sparsereel generate --model ckpts -p \"A cat walks on the grass\" -W 960 -H 544 -o cat.mp4", kGenerate},
+    {"probe", "STAGE --model DIR --in IN --out OUT",
+     "Run one stage alone, tensors in, tensors out. Stages: tokenize, encode, llama, clip,\nschedule, dit, vae-decode, vae-encode, xattn, denoise.",
+     "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
+    {"inspect", "PATH", "Show a weight file, a checkpoint folder, a video's metadata or a density file.",
+     "sparsereel inspect cat.mp4 --json", kInspect},
+    {"batch", "", "", "", 0},
+    {"compare", "", "", "", 0},
+    {"sweep", "", "", "", 0},
+    {"vbench", "", "", "", 0},
+    {"decode", "", "", "", 0},
+    {"replay", "", "", "", 0},
+    {"doctor", "", "", "", 0},
+    {"metrics", "", "", "", 0},
+  };
+  return kCommands;
+}
+// clang-format on
+
+std::vector<Flag> flags_of(Command command) {
+  std::vector<Flag> flags;
+  for (const auto& flag : flag_table()) {
+    if ((flag.commands & command) != 0) flags.push_back(flag);
+  }
+  return flags;
+}
+
+}  // namespace reel::app

@@ -1,0 +1,67 @@
+// `sparsereel generate`: one prompt, one or more clips.
+#include <ATen/Parallel.h>
+
+#include "app/clip_files.h"
+#include "app/commands.h"
+#include "app/exit_code.h"
+#include "app/generate_plan.h"
+#include "app/request_flags.h"
+#include "app/signals.h"
+#include "pipeline/text_to_video.h"
+
+namespace reel::app {
+namespace {
+
+void warn_about(const ParsedFlags& flags, const GeneratePlan& plan, Console& console) {
+  if (flags.has("--video-size")) {
+    console.warn("--video-size takes the height first: " + std::to_string(plan.request.size.width) +
+                 " wide, " + std::to_string(plan.request.size.height) + " high");
+  }
+  for (const auto& note : plan.schedule.notes()) console.warn(note);
+  if (flags.text("--seed") == "random") {
+    console.warn("--seed random: " + std::to_string(plan.request.seeds.front()));
+  }
+}
+
+// Tells where latents were kept; if even that fails, the first failure is the one that counts.
+void rescue(ClipFiles& files, Console& console) {
+  try {
+    if (const auto path = files.rescue_latents()) {
+      console.error("latents are kept in " + path->string());
+    }
+  } catch (const Error& error) {
+    console.error(std::string("latents could not be kept: ") + error.what());
+  }
+}
+
+}  // namespace
+
+int run_generate(const ParsedFlags& flags, Console& console) {
+  Problems problems;
+  const std::string mode = progress_mode(flags, problems);
+  problems.throw_if_any<ConfigError>("generate");
+  const GeneratePlan plan = plan_generate(flags);
+  warn_about(flags, plan, console);
+  if (flags.has("--dry-run")) {
+    const std::string text = plan_text(plan);
+    console.result(text.substr(0, text.size() - 1));
+    return 0;
+  }
+
+  at::set_num_threads(plan.request.compute.threads);
+  make_output_folders(plan.outputs);
+  const auto progress = make_progress(mode, console);
+  ClipFiles files(plan.request, plan.outputs, plan.encoder, *progress);
+  try {
+    pipeline::generate(plan.request, plan.model, files, *progress,
+                       pipeline::StopRequest(watch_signals()));
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    progress->clip_failed(failure.message, failure.exit_code);
+    rescue(files, console);
+    throw;
+  }
+  return 0;
+}
+
+}  // namespace reel::app

@@ -1,0 +1,160 @@
+#include "app/generate_plan.h"
+
+#include <fmt/format.h>
+
+#include "app/request_flags.h"
+#include "app/step_pace.h"
+#include "core/device.h"
+#include "media/frame_rate.h"
+#include "pipeline/memory_check.h"
+#include "pipeline/models.h"
+
+namespace reel::app {
+namespace {
+
+// What a model folder says about requests.
+struct Model {
+  weights::ModelFolder folder;
+  pipeline::ModelDefaults defaults;
+  pipeline::ModelFacts facts;
+};
+
+Model read_model(const std::string& folder, const weights::PartPaths& parts) {
+  Model model{.folder = weights::find_model_folder(folder, parts), .defaults = {}, .facts = {}};
+  if (model.folder.defaults) {
+    model.defaults = pipeline::read_model_defaults(*model.folder.defaults);
+  }
+  if (!model.defaults.flow_shift) {
+    model.defaults.flow_shift = pipeline::read_flow_shift(model.folder);
+  }
+  const auto config = pipeline::read_transformer_config(model.folder);
+  model.facts = {.embeds_guidance = config.embeds_guidance,
+                 .num_layers = config.num_layers(),
+                 .num_heads = config.num_heads};
+  return model;
+}
+
+// A broken folder is told only where the flags are in order: they take less time to mend.
+std::optional<Model> try_model(const ParsedFlags& flags, std::exception_ptr& broken,
+                               Problems& problems) {
+  const auto folder = flags.text("--model");
+  if (!folder) {
+    problems.add("--model: is missing: want a checkpoint folder");
+    return std::nullopt;
+  }
+  try {
+    return read_model(*folder, part_paths(flags));
+  } catch (const WeightError&) {
+    broken = std::current_exception();
+    return std::nullopt;
+  }
+}
+
+void check_frame_rate(const std::string& text, Problems& problems) {
+  try {
+    media::parse_frame_rate(text);
+  } catch (const ConfigError& error) {
+    problems.add(error.what());
+  }
+}
+
+std::string bytes_of_part(const char* name, const weights::ModelPart& part, uint64_t& total) {
+  uint64_t bytes = 0;
+  const auto source = weights::open_part(part);
+  for (const auto& file : source.files()) bytes += file.bytes;
+  total += bytes;
+  return fmt::format("  {:<16} {:>9}  {}\n", name, bytes_text(static_cast<double>(bytes)),
+                     part.weights.string());
+}
+
+std::string sizes_text(const GeneratePlan& plan) {
+  const auto& request = plan.request;
+  const auto geometry = request.geometry();
+  const auto& latents = geometry.latents;
+  const auto rate = media::parse_frame_rate(request.frame_rate);
+  std::string seeds = std::to_string(request.seeds.front());
+  if (request.seeds.size() > 1) seeds += " to " + std::to_string(request.seeds.back());
+  return fmt::format(
+      "video      {} x {}, {} frames at {} a second ({:.2f} s)\n"
+      "latents    {} x {} x {} (T, h, w)\n"
+      "tokens     {} of the image, at most {} of text: {} blocks of {}\n"
+      "sampling   {} steps, guidance {}, cfg scale {}, flow shift {}, template {}\n"
+      "seeds      {}\n"
+      "device     {}, {} (VAE {}), {} CPU threads\n"
+      "VAE        {}\n",
+      request.size.width, request.size.height, request.size.frames, media::frame_rate_text(rate),
+      static_cast<double>(request.size.frames) / rate.fps(), latents.frames, latents.rows,
+      latents.columns, geometry.num_image_tokens, pipeline::kMaxTextTokens,
+      geometry.max_blocks(request.attention.block), request.attention.block, request.num_steps,
+      request.guidance, request.cfg_scale, request.flow_shift,
+      pipeline::template_name(request.prompt_template),
+      request.noise_file ? "none: noise from " + request.noise_file->string() : seeds,
+      request.compute.device.str(), dtype_name(request.compute.dtype),
+      dtype_name(request.compute.vae_dtype), request.compute.threads,
+      pipeline::plan_vae_tiles(request.vae_tiling, latents).text());
+}
+
+std::string weights_text(const GeneratePlan& plan) {
+  uint64_t total = 0;
+  std::string parts = bytes_of_part("transformer", plan.model.transformer, total);
+  parts += bytes_of_part("vae", plan.model.vae, total);
+  parts += bytes_of_part("text encoder", plan.model.text_encoder, total);
+  parts += bytes_of_part("text encoder 2", plan.model.text_encoder_2, total);
+  const auto geometry = plan.request.geometry();
+  const auto need = pipeline::estimate_memory(
+      pipeline::read_transformer_config(plan.model), pipeline::read_vae_config(plan.model),
+      geometry, pipeline::plan_vae_tiles(plan.request.vae_tiling, geometry.latents),
+      plan.request.compute);
+  return fmt::format(
+      "weights    {} ({} layout), {} of files\n{}memory     at least {} ({} weights, {} "
+      "activations)\n",
+      plan.model.name, weights::layout_name(plan.model.layout),
+      bytes_text(static_cast<double>(total)), parts,
+      bytes_text(static_cast<double>(need.total_bytes())),
+      bytes_text(static_cast<double>(need.weight_bytes)),
+      bytes_text(static_cast<double>(need.activation_bytes)));
+}
+
+}  // namespace
+
+GeneratePlan plan_generate(const ParsedFlags& flags) {
+  Problems problems;
+  const auto options = request_options(flags, problems);
+  std::exception_ptr broken;
+  auto model = try_model(flags, broken, problems);
+  const auto facts = model ? std::optional(model->facts) : std::nullopt;
+  auto request =
+      make_request(options, model ? model->defaults : pipeline::ModelDefaults{}, facts, problems);
+  std::optional<attention::AttentionSchedule> schedule;
+  if (facts) {
+    schedule = plan_attention(request, *facts, problems);
+  } else {
+    check_attention_flags(request, problems);
+  }
+  check_frame_rate(request.frame_rate, problems);
+  // Sizes were checked above, more strictly: 16 pixels stand for any size that is wrong.
+  const bool sized = request.size.width % 16 == 0 && request.size.height % 16 == 0 &&
+                     request.size.width > 0 && request.size.height > 0;
+  auto encoder = plan_encoder(encoder_options(flags, problems), sized ? request.size.width : 16,
+                              sized ? request.size.height : 16, problems);
+  auto outputs = plan_outputs(output_options(flags), request, problems);
+  if (problems.empty()) check_outputs(outputs, problems);
+  problems.throw_if_any<ConfigError>("request");
+  if (broken) std::rethrow_exception(broken);
+  return {.request = std::move(request),
+          .model = std::move(model->folder),
+          .facts = *facts,
+          .schedule = std::move(*schedule),
+          .outputs = std::move(outputs),
+          .encoder = std::move(encoder)};
+}
+
+std::string plan_text(const GeneratePlan& plan) {
+  std::string text = sizes_text(plan) + weights_text(plan) + "attention\n" + plan.schedule.grid();
+  if (!text.ends_with('\n')) text += '\n';
+  text += "files\n";
+  for (const auto& file : plan.outputs.files()) text += "  " + file.string() + "\n";
+  return text;
+}
+
+}  // namespace reel::app

@@ -1,0 +1,23 @@
+// What --help and --version print.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "app/flag_table.h"
+
+namespace reel::app {
+
+/// The commands, and how to learn more.
+std::string program_help();
+
+/// Usage, flags by group and an example.
+std::string command_help(const CommandInfo& command);
+
+/// Version, commit, LibTorch, FFmpeg and CUDA, a line each.
+std::string version_text();
+
+/// {name, version, commit} for metadata.
+nlohmann::json program_json();
+
+}  // namespace reel::app

@@ -1,0 +1,6 @@
+// sparsereel: text to video. See app/command_line.h.
+#include "app/command_line.h"
+
+int main(int argc, char** argv) {
+  return reel::app::run_command_line({argv + 1, argv + argc}, stdout, stderr);
+}

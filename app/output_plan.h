@@ -1,0 +1,58 @@
+// Which files a run of `generate` will write: decided and checked before anything is loaded.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/output_file.h"
+#include "core/problems.h"
+#include "pipeline/generation_request.h"
+
+namespace reel::app {
+
+/// The output flags as given. Names may be templates.
+struct OutputOptions {
+  std::optional<std::string> output;
+  std::optional<std::string> output_dir;
+  std::optional<std::string> frames_png;
+  bool save_latents = false;
+  std::optional<std::string> latents_file;  ///< of --save-latents FILE
+  std::optional<std::string> density_json;
+  std::optional<std::string> perf_json;
+  bool overwrite = false;
+};
+
+/// The files of one clip.
+struct ClipPaths {
+  std::filesystem::path video;
+  std::filesystem::path latents;  ///< --save-latents writes it; a failed decode leaves it
+  std::optional<std::filesystem::path> frames_png;  ///< a folder
+  std::optional<std::filesystem::path> density_json;
+  std::optional<std::filesystem::path> perf_json;
+  std::optional<std::filesystem::path> sidecar;
+};
+
+struct OutputPlan {
+  std::vector<std::filesystem::path> folders;  ///< to make if missing
+  std::vector<ClipPaths> clips;                ///< one a seed of the request
+  bool save_latents = false;
+  IfExists if_exists = IfExists::kRefuse;
+
+  /// Paths of everything that will be written, in order.
+  std::vector<std::filesystem::path> files() const;
+};
+
+/// Names every file. Adds every problem (no MP4 name, a name that several clips share, ...) to
+/// `problems`. Looks at no file.
+OutputPlan plan_outputs(const OutputOptions& options, const pipeline::GenerationRequest& request,
+                        Problems& problems);
+
+/// Adds a problem for every output that is there already or cannot be written. Leaves no trace.
+void check_outputs(const OutputPlan& plan, Problems& problems);
+
+/// Makes the missing folders. Throws ConfigError.
+void make_output_folders(const OutputPlan& plan);
+
+}  // namespace reel::app

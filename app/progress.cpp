@@ -1,0 +1,24 @@
+#include "app/progress.h"
+
+#include "app/progress_kinds.h"
+
+namespace reel::app {
+
+bool is_progress_mode(const std::string& mode) {
+  for (const char* known : {"auto", "bar", "plain", "json", "none"}) {
+    if (mode == known) return true;
+  }
+  return false;
+}
+
+std::unique_ptr<RunProgress> make_progress(const std::string& mode, Console& console) {
+  if (mode == "json") return std::make_unique<JsonProgress>(console);
+  if (mode == "none" || console.verbosity() == Verbosity::kQuiet) {
+    return std::make_unique<NoProgress>(console);
+  }
+  const bool bar = mode == "bar" || (mode == "auto" && console.messages_to_terminal());
+  if (bar) return std::make_unique<BarProgress>(console);
+  return std::make_unique<PlainProgress>(console);
+}
+
+}  // namespace reel::app

@@ -1,0 +1,142 @@
+#include "app/request_flags.h"
+
+#include "app/progress.h"
+#include "core/printable.h"
+
+namespace reel::app {
+namespace {
+
+std::optional<std::filesystem::path> path_of(const ParsedFlags& flags, const std::string& name) {
+  if (const auto text = flags.text(name)) return std::filesystem::path(*text);
+  return std::nullopt;
+}
+
+void take_size(const ParsedFlags& flags, pipeline::RequestOptions& options, Problems& problems) {
+  options.width = flags.integer("--width", problems);
+  options.height = flags.integer("--height", problems);
+  options.frames = flags.integer("--frames", problems);
+  const auto both = flags.pair("--video-size");
+  if (!both) return;
+  if (options.width || options.height) {
+    problems.add("--video-size: cannot go with --width or --height");
+    return;
+  }
+  options.height = parse_integer(both->at(0));
+  options.width = parse_integer(both->at(1));
+  if (!options.height || !options.width) {
+    problems.add("--video-size: not two whole numbers: got ", printable(both->at(0)), " ",
+                 printable(both->at(1)), ", want H W");
+  }
+}
+
+// Work shared between GPUs comes later; the value that says "one GPU" is what happens anyway.
+void refuse_parallel(const ParsedFlags& flags, Problems& problems) {
+  for (const char* name : {"--ulysses", "--ring"}) {
+    const auto count = flags.integer(name, problems);
+    if (count && *count != 1) {
+      problems.add(name, ": not in this version: got ", *count, ", want 1");
+    }
+  }
+}
+
+}  // namespace
+
+pipeline::ComputeOptions compute_options(const ParsedFlags& flags, Problems& problems) {
+  pipeline::ComputeOptions options;
+  options.device = flags.text("--device").value_or(options.device);
+  options.dtype = flags.text("--dtype");
+  options.threads = flags.integer("--threads", problems);
+  return options;
+}
+
+pipeline::VaeTilingOptions tiling_options(const ParsedFlags& flags) {
+  pipeline::VaeTilingOptions options;
+  options.mode = flags.text("--vae-tiling").value_or(options.mode);
+  options.tile = flags.text("--vae-tile");
+  return options;
+}
+
+attention::ScheduleOptions schedule_options(const ParsedFlags& flags, Problems& problems) {
+  attention::ScheduleOptions options;
+  options.dense_tail = flags.integer("--dense-tail", problems).value_or(options.dense_tail);
+  options.dense_layers = flags.text("--dense-layers").value_or(options.dense_layers);
+  options.dense_sigma = flags.number("--dense-sigma", problems);
+  options.schedule_file = path_of(flags, "--schedule");
+  options.head_tau_file = path_of(flags, "--head-tau");
+  options.protect = flags.text("--protect").value_or(options.protect);
+  return options;
+}
+
+pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& problems) {
+  pipeline::RequestOptions options;
+  options.prompt = flags.text("--prompt");
+  options.prompt_file = path_of(flags, "--prompt-file");
+  options.negative_prompt = flags.text("--negative-prompt");
+  options.prompt_template = flags.text("--template").value_or(options.prompt_template);
+  take_size(flags, options, problems);
+  options.steps = flags.integer("--steps", problems);
+  options.seed = flags.text("--seed").value_or(options.seed);
+  options.samples = flags.integer("--samples", problems).value_or(options.samples);
+  options.guidance = flags.number("--guidance", problems);
+  options.cfg_scale = flags.number("--cfg-scale", problems);
+  options.flow_shift = flags.number("--flow-shift", problems);
+  options.frame_rate = flags.text("--fps");
+  options.noise_file = path_of(flags, "--latents");
+  options.attention_mode = flags.text("--attn");
+  options.tau = flags.number("--tau", problems);
+  options.stride = flags.integer("--stride", problems);
+  options.block = flags.integer("--block", problems);
+  options.dense_steps = flags.text("--dense-steps");
+  options.attention = schedule_options(flags, problems);
+  options.vae_tiling = tiling_options(flags);
+  options.compute = compute_options(flags, problems);
+  refuse_parallel(flags, problems);
+  return options;
+}
+
+OutputOptions output_options(const ParsedFlags& flags) {
+  OutputOptions options;
+  options.output = flags.text("--output");
+  options.output_dir = flags.text("--output-dir");
+  options.frames_png = flags.text("--frames-png");
+  options.save_latents = flags.has("--save-latents");
+  options.latents_file = flags.text("--save-latents");
+  options.density_json = flags.text("--density-json");
+  options.perf_json = flags.text("--perf-json");
+  options.overwrite = flags.has("--overwrite");
+  return options;
+}
+
+media::EncoderOptions encoder_options(const ParsedFlags& flags, Problems& problems) {
+  return {.codec = flags.text("--codec"),
+          .crf = flags.number("--crf", problems),
+          .preset = flags.text("--preset"),
+          .pix_fmt = flags.text("--pix-fmt"),
+          .lossless = flags.has("--lossless")};
+}
+
+weights::PartPaths part_paths(const ParsedFlags& flags) {
+  return {.transformer = path_of(flags, "--dit"),
+          .vae = path_of(flags, "--vae"),
+          .text_encoder = path_of(flags, "--text-encoder"),
+          .text_encoder_2 = path_of(flags, "--clip")};
+}
+
+Verbosity verbosity(const ParsedFlags& flags, Problems& problems) {
+  if (flags.has("--quiet") && flags.has("--verbose")) {
+    problems.add("--quiet: cannot go with --verbose");
+  }
+  if (flags.has("--quiet")) return Verbosity::kQuiet;
+  return flags.has("--verbose") ? Verbosity::kVerbose : Verbosity::kNormal;
+}
+
+std::string progress_mode(const ParsedFlags& flags, Problems& problems) {
+  const std::string mode = flags.text("--progress").value_or("auto");
+  if (!is_progress_mode(mode)) {
+    problems.add("--progress: unknown mode: got ", printable(mode),
+                 ", want auto, bar, plain, json or none");
+  }
+  return mode;
+}
+
+}  // namespace reel::app
