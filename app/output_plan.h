@@ -14,13 +14,13 @@ namespace reel::app {
 
 /// The output flags as given. Names may be templates.
 struct OutputOptions {
-  std::optional<std::string> output;
-  std::optional<std::string> output_dir;
-  std::optional<std::string> frames_png;
+  std::optional<std::string> output = {};
+  std::optional<std::string> output_dir = {};
+  std::optional<std::string> frames_png = {};
   bool save_latents = false;
-  std::optional<std::string> latents_file;  ///< of --save-latents FILE
-  std::optional<std::string> density_json;
-  std::optional<std::string> perf_json;
+  std::optional<std::string> latents_file = {};  ///< of --save-latents FILE
+  std::optional<std::string> density_json = {};
+  std::optional<std::string> perf_json = {};
   bool overwrite = false;
 };
 

@@ -168,6 +168,9 @@ ParsedFlags parse_flags(const CommandInfo& command, const std::vector<std::strin
       problems.add(name, ": not in this version");
     } else if (values.size() > values_of(flags[i])) {
       problems.add(name, ": came more than once");
+    } else if (flags[i].values == Values::kTwo && values.size() < 2) {
+      problems.add(name, ": wants two values: got ", printable(values.front()), ", want ",
+                   flags[i].value_name);
     } else {
       const bool no_value = flags[i].values == Values::kNone ||
                             (flags[i].values == Values::kOptional && values.front().empty());
