@@ -1,5 +1,6 @@
 #include "app/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,13 @@ std::string time_stamp() {
   char text[32];
   const size_t length = std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S ", &parts);
   return {text, length};
+}
+
+// Columns of the terminal; a bar that is wider would wrap and not be drawn over.
+size_t num_columns(std::FILE* file) {
+  winsize size{};
+  const bool known = ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? size.ws_col : 100;
 }
 
 }  // namespace
@@ -75,7 +83,8 @@ void Console::say(const std::string& line, bool visible) {
 
 void Console::draw_bar(const std::string& line) {
   // Carriage return, text, erase to the end of the line.
-  std::fprintf(messages_, "\r%s\x1b[K", line.c_str());
+  const std::string text = line.substr(0, num_columns(messages_) - 1);
+  std::fprintf(messages_, "\r%s\x1b[K", text.c_str());
   std::fflush(messages_);
   bar_drawn_ = true;
 }

@@ -13,11 +13,11 @@ bool is_progress_mode(const std::string& mode) {
 
 std::unique_ptr<RunProgress> make_progress(const std::string& mode, Console& console) {
   if (mode == "json") return std::make_unique<JsonProgress>(console);
-  if (mode == "none" || console.verbosity() == Verbosity::kQuiet) {
-    return std::make_unique<NoProgress>(console);
-  }
+  if (mode == "none") return std::make_unique<NoProgress>(console);
   const bool bar = mode == "bar" || (mode == "auto" && console.messages_to_terminal());
-  if (bar) return std::make_unique<BarProgress>(console);
+  // Quiet runs still write their lines to a log file.
+  if (bar && console.verbosity() != Verbosity::kQuiet)
+    return std::make_unique<BarProgress>(console);
   return std::make_unique<PlainProgress>(console);
 }
 

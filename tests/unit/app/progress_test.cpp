@@ -10,6 +10,7 @@
 
 #include "app/step_pace.h"
 #include "core/error.h"
+#include "tests/support/temp_folder.h"
 
 namespace reel::app {
 namespace {
@@ -166,6 +167,22 @@ TEST(StepPace, WritesTimesAndBytesForPeople) {
 TEST(Console, ReportsALogFileThatCannotBeWritten) {
   Console console(stdout, stderr, Verbosity::kNormal);
   EXPECT_THROW(console.open_log("/nowhere/log.txt"), ConfigError);
+}
+
+TEST(Console, LogsWithTheTimeWhatAQuietRunDoesNotShow) {
+  const testing::TempFolder folder;
+  const Text text = [&] {
+    std::FILE* messages = std::tmpfile();
+    {
+      Console console(std::tmpfile(), messages, Verbosity::kQuiet);
+      console.open_log(folder / "log.txt");
+      run_steps(*make_progress("auto", console), 2);
+    }
+    return Text{"", content(messages)};
+  }();
+  EXPECT_THAT(text.messages, IsEmpty());
+  EXPECT_THAT(testing::read_bytes(folder / "log.txt"),
+              ::testing::ContainsRegex("20[0-9-]+ [0-9:]+ step 2 of 2: 3.00 s a step, dense"));
 }
 
 }  // namespace
