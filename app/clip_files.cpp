@@ -16,6 +16,11 @@ void write_latents(const fs::path& path, IfExists if_exists, const at::Tensor& l
   file.commit();
 }
 
+// Folder names need not be UTF-8.
+std::string json_text(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 // A name that nothing has yet: rescued latents must not replace others.
 fs::path free_name(const fs::path& wanted) {
   fs::path name = wanted;
@@ -63,7 +68,7 @@ media::FrameSink& ClipFiles::frames(size_t clip) {
 }
 
 void ClipFiles::write_json(const std::optional<fs::path>& file, const nlohmann::json& json) {
-  if (file) write_output(*file, plan_.if_exists, json.dump(2) + "\n");
+  if (file) write_output(*file, plan_.if_exists, json_text(json, 2) + "\n");
 }
 
 void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
@@ -74,7 +79,7 @@ void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
   write_json(paths.density_json, report.density);
   write_json(paths.perf_json, pipeline::perf_json(identity, report));
   write_json(paths.sidecar, metadata);
-  video_->set_comment(metadata.dump());
+  video_->set_comment(json_text(metadata, -1));
   sinks_->finish();
   sinks_.reset();
   video_.reset();

@@ -89,7 +89,8 @@ Found inspect_folder(const fs::path& path) {
       const auto config = JsonReader::open(*part.config, JsonOwner::kModel);
       for (const auto& key : config.keys()) source["config"][key] = config.raw(key);
       for (const auto& [key, value] : source["config"].items()) {
-        found.as_text += fmt::format("  {} = {}\n", key, value.dump());
+        found.as_text += fmt::format(
+            "  {} = {}\n", key, value.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
       }
     }
     found.as_json["parts"][name] = std::move(source);
@@ -133,7 +134,7 @@ Found inspect_video(const fs::path& path) {
                               media::frame_rate_text(facts.frame_rate), facts.colour_matrix,
                               facts.colour_range);
   if (ours) {
-    found.as_text += metadata.dump(2) + "\n";
+    found.as_text += metadata.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
   } else {
     found.as_text += facts.comment.empty() ? "no metadata of ours\n"
                                            : "comment: " + printable(facts.comment) + "\n";
