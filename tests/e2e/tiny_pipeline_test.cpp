@@ -134,17 +134,35 @@ TEST_P(TinyPipelineAlone, SparseAttentionThatKeepsAllMassChangesNothing) {
   EXPECT_LE(testing::relative_error(sparse.latents, golden.tensor("latents")), 5e-5);
 }
 
-TEST_P(TinyPipelineAlone, RunsInBf16OnAGpu) {
+TEST_P(TinyPipelineAlone, RendersWhatDiffusersRendersOnAGpuInFp32) {
   REEL_REQUIRE_GPU();
   const auto [layout, name] = GetParam();
   auto request = golden_request(name, folder_->path() / "noise.safetensors");
-  request.compute = {at::Device(at::kCUDA, 0), at::kBFloat16, at::kHalf, 1};
+  request.compute = {at::Device(at::kCUDA, 0), at::kFloat, at::kFloat, 1};
   Recorder recorder;
   render(request, layout, recorder);
 
   const auto golden = weights::open_safetensors(golden_file(name));
-  EXPECT_GE(testing::cosine(recorder.latents, golden.tensor("latents")), 0.999);
-  EXPECT_GE(psnr(recorder.video(), golden.tensor("frames")), 25.0);
+  EXPECT_LE(testing::relative_error(recorder.latents, golden.tensor("latents")), 5e-4);
+  EXPECT_GE(psnr(recorder.video(), golden.tensor("frames")), 50.0);
+}
+
+// Against our own fp32 run on the CPU, with a guidance that bf16 embeds exactly: the golden's 6
+// becomes 6016 there. Four steps of a random model multiply the rounding of one, which the
+// transformer's own test bounds.
+TEST_P(TinyPipelineAlone, StaysCloseInBf16OnAGpu) {
+  REEL_REQUIRE_GPU();
+  const auto [layout, name] = GetParam();
+  auto request = golden_request(name, folder_->path() / "noise.safetensors");
+  request.guidance = 4.0;
+  Recorder exact;
+  render(request, layout, exact);
+  request.compute = {at::Device(at::kCUDA, 0), at::kBFloat16, at::kHalf, 1};
+  Recorder rounded;
+  render(request, layout, rounded);
+
+  EXPECT_GE(testing::cosine(rounded.latents, exact.latents), 0.99);
+  EXPECT_GE(psnr(rounded.video(), exact.video()), 20.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(OneClip, TinyPipelineAlone,

@@ -72,7 +72,7 @@ class TextHeads(nn.Module):
         inputs = (states.mean(1), states[:, -1], pooled)
         loss = 0.0
         for head, value in zip(self.heads, inputs):
-            logits = head(value.float()).split(list(QUESTIONS.values()), dim=1)
+            logits = head(value.to(head.weight.dtype)).float().split(list(QUESTIONS.values()), dim=1)
             loss = loss + sum(nn.functional.cross_entropy(part, answers[:, k])
                               for k, part in enumerate(logits))
         return loss / (len(inputs) * len(QUESTIONS))
