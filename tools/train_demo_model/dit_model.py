@@ -35,6 +35,8 @@ def velocity(dit, latents, sigma, states, pooled, guidance) -> torch.Tensor:
 def compile_blocks(dit) -> None:
     """One dynamic graph for all blocks of a kind: batch, frames and text length may change."""
     torch._dynamo.config.cache_size_limit = 64
+    # Inductor of torch 2.11 fails in this analysis on sizes that it does not know yet.
+    torch._inductor.config.triton.coalesce_tiling_analysis = False
     for block in (*dit.transformer_blocks, *dit.single_transformer_blocks):
         block.compile(dynamic=True)
 

@@ -4,6 +4,7 @@
     python train_dit.py --stage clips  --model DIR --resume DIR --out DIR ...
     python train_dit.py --stage distil --model DIR --resume DIR --out DIR ...
 
+On several GPUs: torchrun --standalone --nproc-per-node N train_dit.py ... (batches are per GPU).
 --model holds the exported VAE and the tokenizers. --total-seconds is the training time of all
 pieces of this stage together. A checkpoint keeps the averaged weights (fp16) and nothing else: a
 piece that resumes starts from the average with a short warm-up.
@@ -24,7 +25,7 @@ from export import text_parts
 from latents import LatentPool
 from sizes import SIZES, make_dit
 from text import VIDEO_CROP, Tokens
-from training import (Average, Deadline, Optimizer, Schedule, WorkingCopy, load_checkpoint,
+from training import (Average, Deadline, Optimizer, Schedule, Team, WorkingCopy, load_checkpoint,
                       save_checkpoint, take_prefix, with_prefix)
 
 AUX_WEIGHT, AUX_SECONDS = 0.02, 20.0
@@ -32,8 +33,8 @@ DROPOUT = 0.1  # share of steps whose captions are empty
 NEAR_WEIGHT = 3.0  # extra weight of latents near a shape
 GUIDANCE_RANGE = (1.0, 11.0)  # CFG 1 to 4
 PARTS = ("dit", "llama", "clip", "heads")
-# latent frames: clips a step
-BATCHES = {"demo": {1: 512, 5: 224, 9: 128, 17: 56}, "toy": {1: 8, 2: 4, 3: 4, 5: 2}}
+# latent frames: clips a step and GPU
+BATCHES = {"demo": {1: 384, 5: 160, 9: 96, 17: 44}, "toy": {1: 8, 2: 4, 3: 4, 5: 2}}
 # stage: latent frames and how often (17: from a pool of 65-frame clips, in the stage's last half)
 MIXES = {"demo": {"images": {1: 1.0}, "clips": {9: 0.62, 5: 0.16, 1: 0.10, 17: 0.12},
                   "distil": {9: 0.70, 5: 0.08, 1: 0.07, 17: 0.15}},
@@ -50,7 +51,8 @@ def is_matrix(name: str, parameter: torch.Tensor) -> bool:
 class Trainer:
     def __init__(self, args):
         self.args, self.sizes = args, SIZES[args.size]
-        self.device = torch.device(args.device)
+        self.team = Team(args.device)
+        self.device = self.team.device
         self.dtype = torch.bfloat16 if self.device.type == "cuda" else torch.float32
         self.generator = torch.Generator(self.device)
         self.tokens = Tokens(args.model)
@@ -68,7 +70,8 @@ class Trainer:
             _initialise(dit)
         for module in self.masters:
             module.to(self.device)
-        self.generator.manual_seed(int(self.state["elapsed"]) + len(self.state["log"]))
+        self.generator.manual_seed(int(self.state["elapsed"]) + len(self.state["log"])
+                                   + 10**6 * self.team.rank)
 
     def _resume(self) -> None:
         tensors, state = load_checkpoint(self.args.resume)
@@ -184,17 +187,22 @@ def run(args) -> None:
     frames = 9 if toy else 33
     if args.stage == "images" and not toy:
         frames = 1
-    started = time.monotonic()
-    pool = LatentPool(trainer.vae, trainer.tokens, args.pool, frames, trainer.sizes.side,
-                      10**6 * len(state["log"]), NEAR_WEIGHT, chunk=64 if frames == 1 else 8)
+    started, team = time.monotonic(), trainer.team
+    seed = 10**6 * len(state["log"]) + 10**9 * team.rank
+    pool = LatentPool(trainer.vae, trainer.tokens, args.pool, frames, trainer.sizes.side, seed,
+                      NEAR_WEIGHT, chunk=64 if frames == 1 else 8)
     print(f"pool of {args.pool} in {time.monotonic() - started:.1f} s", flush=True)
     long_pool, pick = None, torch.Generator().manual_seed(len(state["log"]))
     schedule = Schedule(args.rate or RATES[args.stage], args.total_seconds, state["elapsed"],
                         warmup_steps=20 if toy else 100)
     reserve = 3.0 if toy else 25.0
     step, report, marks, losses = 0, schedule.elapsed, (time.monotonic(), 0), {}
-    while not schedule.done and deadline.left() > reserve:
+    while True:
         rate = schedule()
+        go_on = not schedule.done and deadline.left() > reserve
+        go_on, rate, schedule.elapsed = team.agree(go_on, rate, schedule.elapsed)
+        if not go_on:
+            break
         usable = {t: share for t, share in mix.items()
                   if t <= 9 or schedule.elapsed > 0.5 * args.total_seconds}
         choice = torch.multinomial(torch.tensor(list(usable.values())), 1, generator=pick)
@@ -202,8 +210,7 @@ def run(args) -> None:
         if steps > 9 and long_pool is None:
             schedule.pause()
             long_pool = LatentPool(trainer.vae, trainer.tokens, args.pool // 6, 65,
-                                   trainer.sizes.side, 10**6 * len(state["log"]) + 5 * 10**5,
-                                   NEAR_WEIGHT, chunk=4)
+                                   trainer.sizes.side, seed + 5 * 10**5, NEAR_WEIGHT, chunk=4)
             schedule()
         source = long_pool if steps > 9 else pool
         batch = source.batch(batches[steps], steps)
@@ -218,7 +225,7 @@ def run(args) -> None:
         else:
             drop = float(torch.rand(1, generator=pick)) < DROPOUT
             kind, loss = ("empty" if drop else steps), trainer.flow_step(batch, drop)
-        norm = trainer.copies.pull_gradients(clip=1.0)
+        norm = trainer.copies.pull_gradients(clip=1.0, team=team)
         trainer.optimizer.step(rate)
         trainer.average.update()
         losses.setdefault(str(kind), []).append(loss)
@@ -235,13 +242,16 @@ def run(args) -> None:
                     "step_seconds": round((now - marks[0]) / max(step - marks[1], 1), 4)}
             marks, losses = (now, step), {}
             state["log"].append(line)
-            print(line, flush=True)
+            if team.leads:
+                print(line, flush=True)
     schedule.pause()
     state["elapsed"], state["total_seconds"] = schedule.elapsed, args.total_seconds
-    trainer.save(args.out)
+    if team.leads:
+        trainer.save(args.out)
     memory = torch.cuda.max_memory_allocated() / 2**30 if trainer.device.type == "cuda" else 0.0
     print(f"{args.stage}: {step} steps, elapsed {schedule.elapsed:.0f} of "
           f"{args.total_seconds:.0f} s, {memory:.1f} GiB")
+    team.finish()
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -2,13 +2,62 @@
 
 import copy
 import json
+import os
 import pathlib
 import time
 
 import torch
+import torch.distributed
 from safetensors.torch import load_file, save_file
 
 MAX_FILE_BYTES = 15 * 2**20
+
+
+class Team:
+    """The processes that train one model together, one a GPU (torchrun); alone without it.
+
+    Every rank draws its own clips; gradients are averaged, so all ranks keep the same weights.
+    What depends on a clock is decided by rank 0, or the ranks would part.
+    """
+
+    def __init__(self, device_type: str):
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0"))
+        self.device = torch.device(device_type)
+        if self.size == 1:
+            return
+        if device_type == "cuda":
+            self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(self.device)
+        torch.distributed.init_process_group("nccl" if device_type == "cuda" else "gloo")
+        self.talk = torch.distributed.new_group(backend="gloo")
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def agree(self, *values: float) -> list[float]:
+        """Rank 0's values, on every rank, without waiting for a GPU."""
+        if self.size == 1:
+            return list(values)
+        box = torch.tensor(values, dtype=torch.float64)
+        torch.distributed.broadcast(box, 0, group=self.talk)
+        return box.tolist()
+
+    @torch.no_grad()
+    def mean(self, tensors: list[torch.Tensor]) -> None:
+        """Replaces tensors by their mean over the ranks, in one transfer."""
+        if self.size == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        torch.distributed.all_reduce(flat)
+        flat /= self.size
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        torch._foreach_copy_(tensors, [part.view_as(t) for part, t in zip(parts, tensors)])
+
+    def finish(self) -> None:
+        if self.size > 1:
+            torch.distributed.destroy_process_group()
 
 
 def orthogonalise(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
@@ -92,13 +141,16 @@ class WorkingCopy:
             torch._foreach_copy_([twin for _, twin in self.pairs], [m for m, _ in self.pairs])
 
     @torch.no_grad()
-    def pull_gradients(self, clip: float) -> torch.Tensor:
-        """Moves gradients to the masters, scaled down to the norm `clip`; returns their norm."""
+    def pull_gradients(self, clip: float, team: Team | None = None) -> torch.Tensor:
+        """Moves the team's mean gradients to the masters, scaled down to the norm `clip`;
+        returns their norm."""
         for master, twin in self.pairs:
             if twin.grad is not None and twin is not master:
                 master.grad = twin.grad.float()
                 twin.grad = None
         gradients = [master.grad for master, _ in self.pairs if master.grad is not None]
+        if team:
+            team.mean(gradients)
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         torch._foreach_mul_(gradients, (clip / (norm + 1e-6)).clamp(max=1.0))
         return norm
