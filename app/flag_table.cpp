@@ -136,7 +136,8 @@ const std::vector<CommandInfo>& command_table() {
     {"generate", "-p TEXT --model DIR [-o FILE]", "Render a prompt to an MP4.",
      "sparsereel generate --model ckpts -p \"A cat walks on the grass\" -W 960 -H 544 -o cat.mp4", kGenerate},
     {"probe", "STAGE --model DIR --in IN --out OUT",
-     "Run one stage alone, tensors in, tensors out. Stages: tokenize, encode, llama, clip,\nschedule, dit, vae-decode, vae-encode, xattn, denoise.",
+     "Run one stage alone, tensors in, tensors out.\nStages: tokenize, encode, llama, clip, "
+     "schedule, dit, vae-decode, vae-encode, xattn, denoise.",
      "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
     {"inspect", "PATH", "Show a weight file, a checkpoint folder, a video's metadata or a density file.",
      "sparsereel inspect cat.mp4 --json", kInspect},

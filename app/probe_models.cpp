@@ -125,7 +125,9 @@ Tensors probe_denoise(const ProbeOptions& options) {
   const auto transformer =
       pipeline::load_transformer(folder, options.compute.device, options.compute.dtype, nullptr);
   pipeline::Progress silent;
-  return {{"latents", pipeline::denoise(transformer, inputs, attention, silent, {}).latents}};
+  const auto result = pipeline::denoise(transformer, inputs, attention, silent, {});
+  result.throw_if_failed();
+  return {{"latents", result.latents}};
 }
 
 Tensors probe_vae_decode(const ProbeOptions& options) {

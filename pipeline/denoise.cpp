@@ -27,6 +27,10 @@ std::optional<at::Tensor> guidance_tensor(const dit::Transformer& transformer, d
 
 }  // namespace
 
+void DenoiseResult::throw_if_failed() const {
+  if (!failure.empty()) throw OutputError(failure);
+}
+
 DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
                       attention::Attention& attention, Progress& progress,
                       const StopRequest& stop) {
@@ -39,7 +43,7 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
   std::optional<TextConditioning> negative;
   if (inputs.negative) negative = to_device(*inputs.negative, device);
 
-  DenoiseResult result{inputs.noise.to(device, at::kFloat), {}};
+  DenoiseResult result{inputs.noise.to(device, at::kFloat), {}, {}};
   at::Tensor& latents = result.latents;
   for (int64_t step = 0; step < inputs.num_steps; ++step) {
     stop.throw_if_requested();
@@ -55,14 +59,15 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
       const at::Tensor away = velocity_for(*negative);
       velocity = away + inputs.cfg_scale * (velocity - away);
     }
-    latents = scheduler.step(latents, velocity, step);
-
     // The one synchronisation of a step: it makes the step's time true and stops a broken run
     // early.
     if (!at::isfinite(velocity).all().item<bool>()) {
-      fail<OutputError>("denoise: step ", step + 1, " of ", inputs.num_steps,
-                        ": the predicted velocity is not finite: check the weights and --dtype");
+      result.failure = "denoise: step " + std::to_string(step + 1) + " of " +
+                       std::to_string(inputs.num_steps) +
+                       ": the predicted velocity is not finite: check the weights and --dtype";
+      return result;
     }
+    latents = scheduler.step(latents, velocity, step);
     result.steps.push_back({step, inputs.num_steps, watch.elapsed_ms(),
                             attention.schedule().is_dense(step),
                             attention.statistics().mean_density(step)});

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "attention/attention.h"
@@ -35,12 +36,16 @@ struct DenoiseInputs {
 struct DenoiseResult {
   at::Tensor latents;             ///< [B, C, T, h, w] fp32, scaled as the transformer sees them
   std::vector<StepReport> steps;  ///< one a step
+  std::string failure;            ///< why the run ended early; empty if it did not
+
+  /// Throws OutputError with the failure, if there is one.
+  void throw_if_failed() const;
 };
 
 /// Runs all steps; with a negative text two passes a step, v = v_neg + cfg_scale * (v - v_neg).
 /// Latents stay fp32 between steps and on the transformer's device. Synchronises with the device
-/// once a step, to time it and to check its result. Throws OutputError if a velocity is not finite,
-/// Interrupted between steps.
+/// once a step, to time it and to check its result: a velocity that is not finite ends the run with
+/// the latents before that step, so that they can be kept. Throws Interrupted between steps.
 DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
                       attention::Attention& attention, Progress& progress, const StopRequest& stop);
 

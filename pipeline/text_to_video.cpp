@@ -111,6 +111,7 @@ void Run::render_clip(size_t clip, const dit::Transformer& transformer, const Te
   report.steps = std::move(result.steps);
   const at::Tensor kept = result.latents.cpu();
   outputs_.keep_latents(clip, kept);
+  result.throw_if_failed();
   report.noise_sha256 = sha256(noise);
   report.latents_sha256 = sha256(kept);
   report.attention = attention.schedule().to_json();
