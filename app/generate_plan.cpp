@@ -8,6 +8,7 @@
 #include "media/frame_rate.h"
 #include "pipeline/memory_check.h"
 #include "pipeline/models.h"
+#include "pipeline/noise.h"
 
 namespace reel::app {
 namespace {
@@ -17,10 +18,14 @@ struct Model {
   weights::ModelFolder folder;
   pipeline::ModelDefaults defaults;
   pipeline::ModelFacts facts;
+  int64_t num_channels = 0;  // of the latents
 };
 
 Model read_model(const std::string& folder, const weights::PartPaths& parts) {
-  Model model{.folder = weights::find_model_folder(folder, parts), .defaults = {}, .facts = {}};
+  Model model{.folder = weights::find_model_folder(folder, parts),
+              .defaults = {},
+              .facts = {},
+              .num_channels = 0};
   if (model.folder.defaults) {
     model.defaults = pipeline::read_model_defaults(*model.folder.defaults);
   }
@@ -31,6 +36,7 @@ Model read_model(const std::string& folder, const weights::PartPaths& parts) {
   model.facts = {.embeds_guidance = config.embeds_guidance,
                  .num_layers = config.num_layers(),
                  .num_heads = config.num_heads};
+  model.num_channels = config.channels;
   return model;
 }
 
@@ -53,6 +59,17 @@ std::optional<Model> try_model(const ParsedFlags& flags, std::exception_ptr& bro
 void check_frame_rate(const std::string& text, Problems& problems) {
   try {
     media::parse_frame_rate(text);
+  } catch (const ConfigError& error) {
+    problems.add(error.what());
+  }
+}
+
+// Reads given noise once before the work, which would be lost if it did not fit.
+void check_noise(const pipeline::GenerationRequest& request, int64_t num_channels,
+                 Problems& problems) {
+  if (!request.noise_file) return;
+  try {
+    pipeline::make_noise(request, request.seeds.front(), num_channels);
   } catch (const ConfigError& error) {
     problems.add(error.what());
   }
@@ -139,6 +156,7 @@ GeneratePlan plan_generate(const ParsedFlags& flags) {
                               sized ? request.size.height : 16, problems);
   auto outputs = plan_outputs(output_options(flags), request, problems);
   if (problems.empty()) check_outputs(outputs, problems);
+  if (problems.empty() && model) check_noise(request, model->num_channels, problems);
   problems.throw_if_any<ConfigError>("request");
   if (broken) std::rethrow_exception(broken);
   return {.request = std::move(request),

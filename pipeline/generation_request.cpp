@@ -225,7 +225,14 @@ GenerationRequest make_request(const RequestOptions& options, const ModelDefault
 std::optional<attention::AttentionSchedule> plan_attention(const GenerationRequest& request,
                                                            const ModelFacts& facts,
                                                            Problems& problems) {
-  if (!steps_fit(request) || !shift_fits(request)) return std::nullopt;
+  if (!steps_fit(request) || !shift_fits(request)) {
+    // Told elsewhere; many steps at the usual shift stand in, so that the rest is checked too.
+    GenerationRequest usual = request;
+    usual.num_steps = 1000;
+    usual.flow_shift = kDefaultFlowShift;
+    plan_attention(usual, facts, problems);
+    return std::nullopt;
+  }
   const auto schedule = schedulers::make_sigma_schedule(request.num_steps, request.flow_shift);
   const attention::ScheduleShape shape = {
       .num_steps = request.num_steps,

@@ -124,7 +124,8 @@ ClipTextOutput ClipText::forward(const at::Tensor& ids) const {
   }
   const at::Tensor host = ids.cpu().contiguous();
   if (host.lt(0).logical_or(host.ge(config_.vocab_size)).any().item<bool>()) {
-    fail<ConfigError>("clip: an id is outside the vocabulary: want 0 to ", config_.vocab_size - 1);
+    fail<ConfigError>("clip: input_ids: an id is outside the vocabulary: want 0 to ",
+                      config_.vocab_size - 1);
   }
   at::Tensor x = at::embedding(token_embedding_, host.to(token_embedding_.device())) +
                  position_embedding_.narrow(0, 0, ids.size(1));

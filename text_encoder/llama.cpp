@@ -113,7 +113,8 @@ at::Tensor Llama::forward(const at::Tensor& ids, const std::vector<int64_t>& len
   const auto batch = static_cast<int64_t>(lengths.size());
   check_tensor("Llama::forward", ids, "ids", {{'B', batch}, {'S', kAny}}, at::kLong);
   if (ids.lt(0).logical_or(ids.ge(config_.vocab_size)).any().item<bool>()) {
-    fail<ConfigError>("llama: an id is outside the vocabulary: want 0 to ", config_.vocab_size - 1);
+    fail<ConfigError>("llama: input_ids: an id is outside the vocabulary: want 0 to ",
+                      config_.vocab_size - 1);
   }
   // Causal and padded on the right: what stands behind the longest row changes nothing.
   const int64_t longest = *std::max_element(lengths.begin(), lengths.end());

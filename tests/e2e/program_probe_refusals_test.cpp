@@ -73,7 +73,7 @@ TEST_F(ProgramProbeRefuses, IntegersWhereFloatsBelongAndFloatsWhereIntegersBelon
 
 TEST_F(ProgramProbeRefuses, AMaskThatIsNoPrefix) {
   auto inputs = right_inputs();
-  inputs["text_mask"] = at::tensor({1, 0, 1}).unsqueeze(0);
+  inputs["text_mask"] = at::arange(3).ne(1).to(at::kLong).unsqueeze(0);
   expect_dit_refused(inputs, {"text_mask: row 0: want ones, at least one, then zeros"});
   inputs["text_mask"] = at::zeros({1, 3}, at::kLong);
   expect_dit_refused(inputs, {"text_mask: row 0: want ones, at least one, then zeros"});
@@ -113,7 +113,12 @@ TEST_F(ProgramProbeRefuses, StagesAndFlagsThatDoNotGoTogether) {
   expect_refused({"probe"}, 2, {"stage is missing"});
   expect_refused({"probe", "dit"}, 2, {"--model: is missing", "--in: is missing", "--out: is"});
   expect_refused({"probe", "schedule", "--steps", "0"}, 2, {"--steps: out of range: got 0"});
-  expect_refused({"probe", "schedule", "--tau", "0.5"}, 2, {"--tau"});
+}
+
+TEST_F(ProgramProbeRefuses, NoFlagInSilence) {
+  const auto run = run_program({"probe", "schedule", "--tau", "0.5"});
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.err, "sparsereel: --tau has no effect on stage schedule\n");
 }
 
 TEST_F(ProgramProbeRefuses, APromptThatIsNotUtf8AndSaysTheLine) {

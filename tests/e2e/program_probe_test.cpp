@@ -175,7 +175,7 @@ Tensors dit_inputs() {
           {"timestep", at::tensor({1000.0F, 437.5F})},
           {"guidance", at::tensor({6000.0F, 1000.0F})},
           {"text_states", at::randn({2, 7, 64})},
-          {"text_mask", at::tensor({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}).view({2, 7})},
+          {"text_mask", at::arange(14).lt(10).to(at::kLong).view({2, 7})},
           {"text_pooled", at::randn({2, 32})}};
 }
 
