@@ -54,12 +54,12 @@ std::vector<Attention::HeadGroup> Attention::head_groups(int64_t step, int64_t l
 // One batch item; q, k, v [S, A, D].
 at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                                    const at::Tensor& v, int64_t text_length, int64_t step,
-                                   std::vector<double>& density) {
+                                   std::vector<HeadGroupDensity>& densities) {
   if (group.taus.empty()) {
     const auto start = TimePoint::now(q.device());
     at::Tensor out = dense_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0))[0];
     statistics_.add_times(step, {start, start, start, TimePoint::now(q.device())});
-    for (const int64_t head : group.heads) density[static_cast<size_t>(head)] = 1.0;
+    densities.push_back({group.heads, HeadDensity(std::vector<double>(group.heads.size(), 1.0))});
     return out;
   }
   SparseCall call = {.grid = {.num_tokens = q.size(0),
@@ -70,12 +70,13 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
                      .taus = group.taus,
                      .protection = schedule_.protection(),
                      .given_mask = given_mask_};
-  if (given_mask_.defined()) call.given_mask = given_mask_.index_select(0, at::tensor(group.heads));
-  const SparseResult result = run_sparse_call(q, k, v, call);
-  statistics_.add_times(step, result.borders);
-  for (size_t i = 0; i < group.heads.size(); ++i) {
-    density[static_cast<size_t>(group.heads[i])] = result.density[i];
+  if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
+    const at::Tensor heads = at::tensor(group.heads, at::kLong).to(given_mask_.device());
+    call.given_mask = given_mask_.index_select(0, heads);
   }
+  const SparseResult result = run_sparse_call(q, k, v, call);
+  for (const auto& borders : result.borders) statistics_.add_times(step, borders);
+  densities.push_back({group.heads, result.density});
   return result.out;
 }
 
@@ -84,25 +85,27 @@ at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at:
   if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer);
   const int64_t num_heads = schedule_.num_heads();
   check_tensor("attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', num_heads}, {'D', kAny}});
+  // once: a plan stays where the first call wants it
+  if (given_mask_.defined()) given_mask_ = given_mask_.to(q.device());
   const auto groups = head_groups(step, layer);
   std::vector<at::Tensor> items;
   for (int64_t item = 0; item < q.size(0); ++item) {
-    std::vector<double> density(static_cast<size_t>(num_heads));
+    std::vector<HeadGroupDensity> densities;
     if (groups.size() == 1) {
       items.push_back(
-          attend_group(groups[0], q[item], k[item], v[item], text_length, step, density));
+          attend_group(groups[0], q[item], k[item], v[item], text_length, step, densities));
     } else {
       at::Tensor out = at::empty(q[item].sizes(), q.options());
       for (const auto& group : groups) {
         const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
         const auto of_group = [&](const at::Tensor& x) { return x[item].index_select(1, heads); };
-        out.index_copy_(
-            1, heads,
-            attend_group(group, of_group(q), of_group(k), of_group(v), text_length, step, density));
+        out.index_copy_(1, heads,
+                        attend_group(group, of_group(q), of_group(k), of_group(v), text_length,
+                                     step, densities));
       }
       items.push_back(out);
     }
-    statistics_.add_call(step, layer, density, /*sparse=*/true);
+    statistics_.add_pending_call(step, layer, std::move(densities));
   }
   return items.size() == 1 ? items[0].unsqueeze(0) : at::stack(items);
 }

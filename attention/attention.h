@@ -30,7 +30,7 @@ class Attention {
   /// What was measured so far; on a GPU this waits for the calls that were timed.
   const Statistics& statistics();
 
-  /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, on the CPU) instead of the
+  /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
   /// Throws ShapeError at the first call that the mask does not fit.
   void give_plan(const at::Tensor& mask) { given_mask_ = mask; }
@@ -53,7 +53,7 @@ class Attention {
   std::vector<HeadGroup> head_groups(int64_t step, int64_t layer) const;
   at::Tensor attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                           const at::Tensor& v, int64_t text_length, int64_t step,
-                          std::vector<double>& density);
+                          std::vector<HeadGroupDensity>& densities);
 
   AttentionSchedule schedule_;
   Statistics statistics_;

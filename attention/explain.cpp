@@ -26,7 +26,8 @@ Explanation explain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
       .rule = SparseRule::kXAttention,
       .taus = std::vector<double>(static_cast<size_t>(q.size(2)), options.settings.tau),
       .protection = options.protection,
-      .given_mask = {}};
+      .given_mask = {},
+      .keep_plan = true};
   std::vector<at::Tensor> masks, masses, outs, lses;
   for (int64_t item = 0; item < q.size(0); ++item) {
     const SparseResult result = run_sparse_call(q[item], k[item], v[item], call);

@@ -35,18 +35,36 @@ void Statistics::add_call(int64_t step, int64_t layer, std::span<const double> d
   ++(sparse ? times.num_sparse_calls : times.num_dense_calls);
 }
 
+void Statistics::add_pending_call(int64_t step, int64_t layer,
+                                  std::vector<HeadGroupDensity> groups) {
+  pending_calls_.push_back({step, layer, std::move(groups)});
+}
+
 void Statistics::add_times(int64_t step, const StageBorders& borders) {
-  pending_.emplace_back(step, borders);
+  pending_times_.emplace_back(step, borders);
 }
 
 void Statistics::settle() {
-  for (const auto& [step, borders] : pending_) {
+  for (const auto& call : pending_calls_) {
+    size_t num_heads = 0;
+    for (const auto& group : call.groups) num_heads += group.heads.size();
+    std::vector<double> density(num_heads);
+    for (const auto& group : call.groups) {
+      const auto values = group.density.values();
+      for (size_t i = 0; i < group.heads.size(); ++i) {
+        density.at(static_cast<size_t>(group.heads[i])) = values.at(i);
+      }
+    }
+    add_call(call.step, call.layer, density, /*sparse=*/true);
+  }
+  pending_calls_.clear();
+  for (const auto& [step, borders] : pending_times_) {
     auto& times = times_[step];
     times.score_ms += borders[0].ms_until(borders[1]);
     times.select_ms += borders[1].ms_until(borders[2]);
     times.attend_ms += borders[2].ms_until(borders[3]);
   }
-  pending_.clear();
+  pending_times_.clear();
 }
 
 std::vector<double> Statistics::density(int64_t step, int64_t layer) const {

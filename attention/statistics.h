@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "attention/head_density.h"
 #include "attention/time_point.h"
 
 namespace reel::attention {
@@ -29,17 +30,27 @@ struct StepTimes {
 /// The borders of score, select and attend in one call.
 using StageBorders = std::array<TimePoint, 4>;
 
+/// Some heads of a call, and their density.
+struct HeadGroupDensity {
+  std::vector<int64_t> heads;
+  HeadDensity density;  ///< one for each of heads
+};
+
 class Statistics {
  public:
   /// Adds one call: selected blocks / all blocks of each head (1 if dense). Several calls of one
   /// step and layer (batch items, guidance) are averaged.
   void add_call(int64_t step, int64_t layer, std::span<const double> density, bool sparse);
 
+  /// Adds one sparse call whose density is perhaps still being counted; `groups` hold each of its
+  /// heads once. It is part of what was measured after the next settle().
+  void add_pending_call(int64_t step, int64_t layer, std::vector<HeadGroupDensity> groups);
+
   /// Adds stage times to a step, to be read off the device's clock later.
   void add_times(int64_t step, const StageBorders& borders);
 
-  /// Reads the pending times; waits for a GPU to have finished the calls. Others see only what was
-  /// settled.
+  /// Reads pending calls and times; waits for a GPU to have finished the calls. Others see only
+  /// what was settled.
   void settle();
 
   /// Density of each head in one call; empty if it never ran.
@@ -77,7 +88,13 @@ class Statistics {
 
   std::map<std::pair<int64_t, int64_t>, Call> calls_;  // by step, layer
   std::map<int64_t, StepTimes> times_;                 // by step
-  std::vector<std::pair<int64_t, StageBorders>> pending_;
+
+  struct PendingCall {
+    int64_t step, layer;
+    std::vector<HeadGroupDensity> groups;
+  };
+  std::vector<PendingCall> pending_calls_;
+  std::vector<std::pair<int64_t, StageBorders>> pending_times_;
 };
 
 }  // namespace reel::attention

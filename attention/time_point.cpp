@@ -22,4 +22,8 @@ double TimePoint::ms_until(const TimePoint& later) const {
   return event_->elapsedTime(*later.event_);
 }
 
+void TimePoint::wait() const {
+  if (event_) event_->synchronize();
+}
+
 }  // namespace reel::attention

@@ -21,6 +21,9 @@ class TimePoint {
   /// Milliseconds from this to `later`; waits until the GPU has reached both.
   double ms_until(const TimePoint& later) const;
 
+  /// Waits until the device has reached it; returns at once on a CPU.
+  void wait() const;
+
  private:
   std::chrono::steady_clock::time_point host_;
   std::shared_ptr<c10::Event> event_;  // GPU only

@@ -43,10 +43,10 @@ SparseResult run_on_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tens
   const auto end = TimePoint::now(q.device());
   return {.out = result.out,
           .lse = result.lse,
-          .block_mass = mass,
-          .mask = lists.mask(),
-          .density = lists.density(),
-          .borders = {start, scored, selected, end}};
+          .density = HeadDensity(lists.density()),
+          .borders = {{start, scored, selected, end}},
+          .block_mass = call.keep_plan ? mass : at::Tensor(),
+          .mask = call.keep_plan ? lists.mask() : at::Tensor()};
 }
 
 SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -62,14 +62,20 @@ SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Te
   const auto selected = TimePoint::now(q.device());
   AttendResult result = attend_blocks_torch(q, k, v, mask, call.grid);
   const auto end = TimePoint::now(q.device());
-  const at::Tensor density = mask.to(at::kDouble).mean({1, 2}).to(at::kCPU);
+  const at::Tensor counts = mask.sum({1, 2});
+  const auto num_pairs = static_cast<double>(mask.size(1) * mask.size(2));
+  const auto density = [&] {
+    if (counts.is_cuda()) return HeadDensity(counts, num_pairs);
+    const at::Tensor values = counts.to(at::kDouble) / num_pairs;
+    const double* first = values.const_data_ptr<double>();
+    return HeadDensity(std::vector<double>(first, first + values.numel()));
+  };
   return {.out = result.out,
           .lse = result.lse,
-          .block_mass = mass,
-          .mask = mask.to(at::kCPU, at::kByte),
-          .density = std::vector<double>(density.const_data_ptr<double>(),
-                                         density.const_data_ptr<double>() + density.numel()),
-          .borders = {start, scored, selected, end}};
+          .density = density(),
+          .borders = {{start, scored, selected, end}},
+          .block_mass = call.keep_plan ? mass : at::Tensor(),
+          .mask = call.keep_plan ? mask.to(at::kCPU, at::kByte) : at::Tensor()};
 }
 
 }  // namespace

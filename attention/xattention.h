@@ -18,21 +18,23 @@ struct SparseCall {
   SparseRule rule = SparseRule::kXAttention;
   std::vector<double> taus;  ///< one a head
   Protection protection;
-  at::Tensor given_mask;  ///< [A, n, n] on the CPU: attend to these instead; undefined: none
+  at::Tensor given_mask;   ///< [A, n, n]: attend to these instead; undefined: none
+  bool keep_plan = false;  ///< fill block_mass and mask; on a GPU that waits for them
 };
 
 /// What it found.
 struct SparseResult {
-  at::Tensor out;               ///< [S, A, D] contiguous, dtype and device of q
-  at::Tensor lse;               ///< [A, S] fp32, natural log
-  at::Tensor block_mass;        ///< [A, m, m] fp32, m scored blocks (the rule's own for kReference)
-  at::Tensor mask;              ///< [A, n, n] uint8 on the CPU: the blocks attended to
-  std::vector<double> density;  ///< selected blocks / all blocks of each head
-  StageBorders borders;
+  at::Tensor out;                     ///< [S, A, D] contiguous, dtype and device of q
+  at::Tensor lse;                     ///< [A, S] fp32, natural log
+  HeadDensity density;                ///< selected blocks / all blocks of each head
+  std::vector<StageBorders> borders;  ///< of parts of the call, one after the other
+  at::Tensor block_mass;  ///< [A, m, m] fp32, m scored blocks (the rule's own for kReference)
+  at::Tensor mask;        ///< [A, n, n] uint8 on the CPU: the blocks attended to
 };
 
 /// Runs one batch item: q, k, v [S, A, D] of one dtype and device, last dimension contiguous. On a
-/// GPU it waits once, for the selected blocks. Throws ShapeError if a given mask does not fit.
+/// GPU our kernels run where they fit (device_plan.h) and nothing waits; LibTorch's operators wait
+/// once, for the selected blocks. Throws ShapeError if a given mask does not fit.
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const SparseCall& call);
 

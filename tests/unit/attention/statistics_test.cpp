@@ -25,6 +25,18 @@ TEST(Statistics, AveragesCallsOfOneStepAndLayer) {
   EXPECT_EQ(statistics.times(0).num_dense_calls, 1);
 }
 
+TEST(Statistics, TakesPendingCallsWhenItSettles) {
+  Statistics statistics;
+  statistics.add_pending_call(1, 0,
+                              {{{2, 0}, HeadDensity({0.25, 0.5})}, {{1}, HeadDensity({1.0})}});
+  EXPECT_TRUE(statistics.density(1, 0).empty());
+  statistics.settle();
+  EXPECT_EQ(statistics.density(1, 0), (std::vector<double>{0.5, 1.0, 0.25}));
+  EXPECT_EQ(statistics.times(1).num_sparse_calls, 1);
+  statistics.settle();
+  EXPECT_EQ(statistics.times(1).num_sparse_calls, 1);
+}
+
 TEST(Statistics, WritesEveryStepLayerAndHead) {
   Statistics statistics;
   statistics.add_call(0, 1, std::vector<double>{1.0, 1.0}, false);
