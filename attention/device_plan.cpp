@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "attention/kernels/quantise.h"
 #include "attention/kernels/select.h"
 #include "core/error.h"
 #include "core/tensor_check.h"
@@ -96,28 +97,52 @@ ScoreKernel best_score_kernel(const at::Tensor& q, const at::Tensor& k, const Bl
   return major == 9 && fits ? ScoreKernel::kSm90 : ScoreKernel::kSimple;
 }
 
-at::Tensor score_part(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid,
+ScoredOperand scored_operand(const at::Tensor& x, const BlockGrid& grid, ScoreKernel kernel) {
+  check_grid(grid);
+  check_tensor("scored_operand", x, "x", {{'S', grid.num_tokens}, {'A', kAny}, {'D', kAny}},
+               at::kBFloat16);
+  if (kernel != ScoreKernel::kSm90E4m3) return {x, {}};
+  const int64_t num_tokens = grid.num_scored() * grid.block;
+  const ScoredOperand rounded = {
+      at::empty({x.size(1), num_tokens, x.size(2)}, x.options().dtype(at::kByte)),
+      at::zeros({x.size(1)}, x.options().dtype(at::kFloat))};
+  const kernels::QuantiseParams params = {.from = tokens_of(x),
+                                          .to = rounded.tokens.data_ptr<uint8_t>(),
+                                          .magnitude = rounded.magnitude.data_ptr<float>(),
+                                          .num_heads = to_int(x.size(1)),
+                                          .num_items = to_int(x.size(1)),
+                                          .num_tokens = to_int(num_tokens),
+                                          .head_dim = to_int(x.size(2))};
+  const c10::cuda::CUDAGuard guard(x.device());
+  check_launch("quantise", kernels::launch_quantise(params, current_stream(x.device())));
+  return rounded;
+}
+
+at::Tensor score_part(const ScoredOperand& q, const ScoredOperand& k, const BlockGrid& grid,
                       const ScorePart& part, ScoreKernel kernel,
                       const kernels::ScoreTuning& tuning) {
-  check_grid(grid);
-  check_tensor("score_part", q, "q", {{'S', grid.num_tokens}, {'A', kAny}, {'D', kAny}},
-               at::kBFloat16);
-  check_tensor("score_part", k, "k", {{'S', grid.num_tokens}, {'A', q.size(1)}, {'D', q.size(2)}},
-               at::kBFloat16);
+  const bool e4m3 = kernel == ScoreKernel::kSm90E4m3;
+  const at::Device device = q.tokens.device();
   const at::Tensor scores =
       at::empty({part.num_heads, part.num_queries * grid.strided_per_block(), padded_blocks(grid)},
-                q.options().dtype(at::kFloat));
-  const double head_dim = static_cast<double>(q.size(2));
+                at::TensorOptions(at::kFloat).device(device));
+  const auto tokens = [&](const at::Tensor& x) {
+    return e4m3 ? tokens_of(x.transpose(0, 1)) : tokens_of(x);
+  };
+  const auto head_dim = static_cast<double>(q.tokens.size(2));
+  double scale = std::numbers::log2e / (std::sqrt(head_dim) * static_cast<double>(grid.stride));
+  if (e4m3) scale /= double{kernels::kLargestE4m3} * double{kernels::kLargestE4m3};
   const kernels::ScoreParams params = {
-      .q = tokens_of(q),
-      .k = tokens_of(k),
-      .dtype = kernels::ScoreDtype::kBf16,
+      .q = tokens(q.tokens),
+      .k = tokens(k.tokens),
+      .dtype = e4m3 ? kernels::ScoreDtype::kE4m3 : kernels::ScoreDtype::kBf16,
       .block_lse = scores.data_ptr<float>(),
-      .scale = static_cast<float>(std::numbers::log2e /
-                                  (std::sqrt(head_dim) * static_cast<double>(grid.stride))),
+      .scale = static_cast<float>(scale),
+      .q_magnitude = e4m3 ? q.magnitude.const_data_ptr<float>() : nullptr,
+      .k_magnitude = e4m3 ? k.magnitude.const_data_ptr<float>() : nullptr,
       .num_batches = 1,
-      .num_heads = to_int(q.size(1)),
-      .head_dim = to_int(q.size(2)),
+      .num_heads = to_int(q.tokens.size(e4m3 ? 0 : 1)),
+      .head_dim = to_int(q.tokens.size(2)),
       .stride = to_int(grid.stride),
       .num_scored = to_int(grid.num_scored()),
       .first_item = to_int(part.first_head),
@@ -125,11 +150,11 @@ at::Tensor score_part(const at::Tensor& q, const at::Tensor& k, const BlockGrid&
       .first_query = to_int(part.first_query),
       .num_queries = to_int(part.num_queries),
       .causal = grid.causal};
-  const c10::cuda::CUDAGuard guard(q.device());
-  const cudaStream_t stream = current_stream(q.device());
-  check_launch("score", kernel == ScoreKernel::kSm90
-                            ? kernels::launch_score_sm90(params, tuning, stream)
-                            : kernels::launch_score_simple(params, stream));
+  const c10::cuda::CUDAGuard guard(device);
+  const cudaStream_t stream = current_stream(device);
+  check_launch("score", kernel == ScoreKernel::kSimple
+                            ? kernels::launch_score_simple(params, stream)
+                            : kernels::launch_score_sm90(params, tuning, stream));
   return scores;
 }
 
@@ -216,9 +241,15 @@ DevicePlan plan_on_device(const at::Tensor& q, const at::Tensor& k, const BlockG
   const cudaStream_t stream = current_stream(q.device());
   const auto parts = score_parts(grid, num_heads, options.workspace_bytes);
   if (parts.empty()) check_launch("select", kernels::launch_select(params, stream));
+  ScoredOperand scored_q, scored_k;
   for (const ScorePart& part : parts) {
     moments.push_back(TimePoint::now(q.device()));
-    const at::Tensor scores = score_part(q, k, grid, part, options.kernel, options.tuning);
+    if (!scored_q.tokens.defined()) {  // the first part's time has it
+      scored_q = scored_operand(q, grid, options.kernel);
+      scored_k = scored_operand(k, grid, options.kernel);
+    }
+    const at::Tensor scores =
+        score_part(scored_q, scored_k, grid, part, options.kernel, options.tuning);
     moments.push_back(TimePoint::now(q.device()));
     params.block_lse = scores.const_data_ptr<float>();
     params.first_item = to_int(part.first_head);

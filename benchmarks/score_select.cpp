@@ -31,6 +31,7 @@ struct Flags {
   double tau = 0.9;
   bool causal = false;
   bool simple = false;
+  bool e4m3 = false;
   bool dense = false;
   int repeats = 10;
   int64_t recall_samples = 0;
@@ -137,10 +138,10 @@ void run(const Flags& flags) {
                                     .keep_mass = false,
                                     .workspace_bytes = flags.workspace_mib << 20};
   if (flags.simple) measure("simple", inputs, grid, flags, options);
-  options.kernel = ScoreKernel::kSm90;
+  options.kernel = flags.e4m3 ? ScoreKernel::kSm90E4m3 : ScoreKernel::kSm90;
   for (const auto& tuning : flags.tunings) {
     options.tuning = parse_tuning(tuning);
-    measure("sm90 " + tuning, inputs, grid, flags, options);
+    measure((flags.e4m3 ? "e4m3 " : "bf16 ") + tuning, inputs, grid, flags, options);
   }
   if (flags.dense) measure_dense(inputs);
 }
@@ -160,6 +161,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--workspace-mib", flags.workspace_mib);
   app.add_flag("--causal", flags.causal);
   app.add_flag("--simple", flags.simple, "the plain kernel too");
+  app.add_flag("--e4m3", flags.e4m3, "score q and k rounded to e4m3");
   app.add_flag("--dense", flags.dense, "cuDNN's dense attention too");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -29,7 +29,9 @@ struct ScoreParams {
   /// num_queries * 128 / s, padded], padded = m rounded up to 8, columns from m on -inf. Causal:
   /// columns of key blocks after the query block are left as they are.
   float* block_lse;
-  float scale;                       // log2(e) / (sqrt(D) s), times what undoes a quantisation
+  float scale;  // log2(e) / (sqrt(D) s), times what undoes a quantisation but for magnitudes
+  const float* q_magnitude;          // [I], by which every item's logits are multiplied; or nullptr
+  const float* k_magnitude;          // [I], with q_magnitude
   int32_t num_batches, num_heads;    // B, A
   int32_t head_dim;                  // D: 64 or 128
   int32_t stride;                    // s: 4, 8 or 16

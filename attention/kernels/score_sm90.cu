@@ -45,6 +45,8 @@ cudaError_t launch(const ScoreParams& params, const ScoreTuning& tuning, cudaStr
   const int per_block = 128 / kStride;
   ScorePlan plan = {.block_lse = params.block_lse,
                     .scale = params.scale,
+                    .q_magnitude = params.q_magnitude,
+                    .k_magnitude = params.k_magnitude,
                     .num_heads = params.num_heads,
                     .head_dim = params.head_dim,
                     .stride = params.stride,
@@ -97,7 +99,10 @@ cudaError_t launch_score_sm90(const ScoreParams& params, const ScoreTuning& tuni
                               cudaStream_t stream) {
   if (params.num_queries == 0 || params.num_items == 0) return cudaSuccess;
   const int chunk = params.dtype == ScoreDtype::kBf16 ? 64 : 128;
-  if (params.head_dim % chunk != 0) return cudaErrorInvalidValue;
+  const bool scaled = params.q_magnitude != nullptr && params.k_magnitude != nullptr;
+  if (params.head_dim % chunk != 0 || (params.dtype == ScoreDtype::kE4m3) != scaled) {
+    return cudaErrorInvalidValue;
+  }
   switch (params.stride) {
     case 4:
       return launch_stride<4>(params, tuning, stream);

@@ -34,6 +34,8 @@ inline constexpr int kScoreLead = 2;  // chunks that the first warpgroup is ahea
 struct ScorePlan {
   float* block_lse;
   float scale;
+  const float* q_magnitude;  // nullptr: nothing to multiply by
+  const float* k_magnitude;
   int num_heads, head_dim, stride;
   int first_item;
   int first_row, num_rows;      // strided rows of this launch, of every item
@@ -301,8 +303,13 @@ __device__ void consume(const ScorePlan& plan, const Memory& memory, int cta_ran
     float* target =
         plan.block_lse +
         (static_cast<int64_t>(tile.item) * plan.num_rows + tile.row + my_row) * plan.padded + block;
-    reduce_and_store<kStride>(acc, plan.scale, target, plan.padded,
-                              plan.num_rows - tile.row - my_row, block < plan.padded);
+    float scale = plan.scale;
+    if constexpr (kDtype == ScoreDtype::kE4m3) {
+      const int item = plan.first_item + tile.item;
+      scale *= plan.q_magnitude[item] * plan.k_magnitude[item];
+    }
+    reduce_and_store<kStride>(acc, scale, target, plan.padded, plan.num_rows - tile.row - my_row,
+                              block < plan.padded);
   }
 }
 

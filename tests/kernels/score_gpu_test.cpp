@@ -85,7 +85,8 @@ Tokens draw(const Case& test, at::Device device) {
 at::Tensor run_score(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid,
                      const ScorePart& part, ScoreKernel kernel,
                      const kernels::ScoreTuning& tuning = {}) {
-  return score_part(q, k, grid, part, kernel, tuning);
+  return score_part(scored_operand(q, grid, kernel), scored_operand(k, grid, kernel), grid, part,
+                    kernel, tuning);
 }
 
 // Which scores a row's query block may see; the others are not written if causal: [rows, columns].
@@ -190,6 +191,44 @@ TEST(ScoreGpuParts, EqualTheWholeBitByBit) {
               .slice(1, part.first_query * 16, (part.first_query + part.num_queries) * 16);
       ASSERT_TRUE(at::equal(got, want)) << part.first_head << ' ' << part.first_query;
     }
+  }
+}
+
+TEST(ScoreGpuE4m3, RoundingCostsLittleAndNothingElseIsLost) {
+  REEL_REQUIRE_GPU();
+  constexpr double kE4m3Bound = 3e-2;  // log2 units, root of the mean square
+  const Case cases[] = {
+      {"Stride8", {4103, 64, 128, 8}, 3, 128, Layout::kHeadsOutside, 1.0},
+      {"Stride16", {4103, 64, 128, 16}, 3, 128, Layout::kHeadsInside, 1.0},
+      {"Stride4", {4103, 64, 128, 4}, 3, 128, Layout::kInterleaved, 0.01},
+      {"Causal", {4103, 0, 128, 8, true}, 3, 128, Layout::kHeadsOutside, 1.0},
+  };
+  for (const auto& test : cases) {
+    const auto tokens = draw(test, at::kCUDA);
+    if (best_score_kernel(tokens.q, tokens.k, test.grid) != ScoreKernel::kSm90) {
+      GTEST_SKIP() << "not on this GPU";
+    }
+    const int64_t num_scored = test.grid.num_scored();
+    const at::Tensor got =
+        run_score(tokens.q, tokens.k, test.grid, {0, 3, 0, num_scored}, ScoreKernel::kSm90E4m3);
+    const at::Tensor want = testing::reference_scores(tokens.q, tokens.k, test.grid, 0, num_scored);
+    const at::Tensor hidden = visible(want, test.grid, 0).logical_not();
+    const at::Tensor error =
+        (got.slice(2, 0, num_scored) - want).masked_fill(hidden, 0.0).nan_to_num(0.0);
+    EXPECT_LT(error.square().mean().sqrt().item<double>(), kE4m3Bound) << test.name;
+    // what the kernel makes of the rounded numbers is exact
+    const auto rounded = [&](const at::Tensor& x) {
+      const auto operand = scored_operand(x, test.grid, ScoreKernel::kSm90E4m3);
+      const at::Tensor values = operand.tokens.view(at::kFloat8_e4m3fn).to(at::kDouble) *
+                                operand.magnitude.view({-1, 1, 1}) / 448.0;
+      return values.transpose(0, 1);
+    };
+    BlockGrid scored = test.grid;
+    scored.num_tokens = num_scored * test.grid.block;
+    scored.text_length = 0;
+    const at::Tensor of_rounded =
+        testing::reference_scores(rounded(tokens.q), rounded(tokens.k), scored, 0, num_scored);
+    EXPECT_LT(score_error(got, of_rounded, scored, 0), 5e-3) << test.name;
   }
 }
 
