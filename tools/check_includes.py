@@ -28,7 +28,7 @@ MAY_USE = {
     "eval": {"core", "media", "pipeline"},
     "app": EVERYTHING,
     "benchmarks": EVERYTHING | {"tests"},
-    "tests": EVERYTHING,
+    "tests": EVERYTHING | {"benchmarks"},  # whose synthetic inputs are tested too
     "cmake": set(),
 }
 
@@ -122,6 +122,8 @@ SELF_TEST = [  # file, line, the words that its problem must hold (None: no prob
     ("app/a.cpp", '#include "eval/a.h"', None),
     ("weights/a.cpp", '#include "tests/a.h"', "weights/ may not use tests/"),
     ("tests/a.cpp", '#include "vae/a.h"', None),
+    ("tests/a.cpp", '#include "benchmarks/a.h"', None),
+    ("dit/a.cpp", '#include "benchmarks/a.h"', "dit/ may not use benchmarks/"),
     ("core/a.cpp", '#include "a.h"', "not written from the top folder"),
     ("core/a.cpp", '#include "core/absent.h"', "does not exist"),
     ("core/a.cpp", "#include <ATen/ATen.h>", None),
@@ -152,7 +154,7 @@ def self_test() -> int:
     for path, line, want in SELF_TEST:
         with tempfile.TemporaryDirectory() as name:
             root = pathlib.Path(name)
-            for folder in sorted(EVERYTHING | {"tests", "attention/kernels"}):
+            for folder in sorted(EVERYTHING | {"benchmarks", "tests", "attention/kernels"}):
                 (root / folder).mkdir(parents=True, exist_ok=True)
                 (root / folder / "a.h").write_text("")
             (root / path).parent.mkdir(exist_ok=True)
