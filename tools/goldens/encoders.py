@@ -40,6 +40,16 @@ def make_llama(name: str, sizes: dict) -> None:
     common.save(f"encoders/llama_{name}", {"input_ids": ids, "attention_mask": mask, "hidden_states": states})
 
 
+def make_long_llama() -> None:
+    """One prompt of the full length, so that positions and the causal mask are met far out."""
+    sizes = LLAMAS["grouped"]
+    model = LlamaModel(LlamaConfig(**sizes, attn_implementation="eager")).eval()
+    common.draw_weights(model, seed=11)
+    ids = draw_ids(sizes["vocab_size"], 1, 351, seed=15)
+    states = model(input_ids=ids, output_hidden_states=True).hidden_states[-3]
+    common.save("encoders/llama_grouped_long", {"input_ids": ids, "hidden_states": states})
+
+
 def make_clip(name: str, sizes: dict) -> None:
     model = CLIPTextModel(CLIPTextConfig(**sizes, attn_implementation="eager")).eval()
     common.draw_weights(model, seed=13)
@@ -59,5 +69,6 @@ def make() -> None:
     torch.set_grad_enabled(False)
     for name, sizes in LLAMAS.items():
         make_llama(name, sizes)
+    make_long_llama()
     for name, sizes in CLIPS.items():
         make_clip(name, sizes)

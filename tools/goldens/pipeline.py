@@ -119,7 +119,7 @@ def save_folder(parts: dict) -> None:
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
         "text_encoder": ["transformers", "LlamaModel"],
         "text_encoder_2": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "LlamaTokenizerFast"],
+        "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
         "tokenizer_2": ["transformers", "CLIPTokenizer"],
         "transformer": ["diffusers", "HunyuanVideoTransformer3DModel"],
         "vae": ["diffusers", "AutoencoderKLHunyuanVideo"],

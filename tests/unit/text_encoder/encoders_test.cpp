@@ -58,6 +58,18 @@ TEST_P(LlamaGolden, EqualsTransformers) {
 INSTANTIATE_TEST_SUITE_P(Models, LlamaGolden,
                          ::testing::Values("grouped", "head_dim", "ungrouped"));
 
+TEST(Llama, EqualsTransformersOverTheLongestPrompt) {
+  const auto config = LlamaConfig::read(golden_config("llama_grouped"));
+  const auto want = golden("llama_grouped_long");
+  auto store = draw_llama(config, 11);
+  const Llama llama(config, store);
+  const at::Tensor ids = want.tensor("input_ids");
+
+  const at::Tensor got = llama.forward(ids, {ids.size(1)});
+
+  EXPECT_LE(testing::relative_error(got, want.tensor("hidden_states")), kBound);
+}
+
 TEST_P(LlamaGolden, RunsInBf16OnAGpu) {
   REEL_REQUIRE_GPU();
   const std::string name = std::string("llama_") + GetParam();
