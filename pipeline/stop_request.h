@@ -18,7 +18,8 @@ class StopRequest {
 
   bool requested() const { return signal_ != nullptr && signal_->load() != 0; }
 
-  /// Throws Interrupted once a signal came. Called between steps, tiles and clips.
+  /// Throws Interrupted once a signal came. Called between stages, clips, steps and tiles,
+  /// and while weights load.
   void throw_if_requested() const {
     if (requested()) throw Interrupted(signal_->load());
   }

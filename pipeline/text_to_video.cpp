@@ -32,6 +32,8 @@ class Run {
  private:
   using Texts = std::pair<TextConditioning, std::optional<TextConditioning>>;
 
+  template <typename Work>
+  auto run_stage(const std::string& name, StageTimes& times, const Work& work);
   weights::LoadProgress load_progress();
   Texts encode_texts();
   void render_clip(size_t clip, const dit::Transformer& transformer, const Texts& texts);
@@ -48,11 +50,18 @@ class Run {
   std::optional<vae::Decoder> decoder_;
 };
 
+// Nothing starts once a stop is asked for.
+template <typename Work>
+auto Run::run_stage(const std::string& name, StageTimes& times, const Work& work) {
+  stop_.throw_if_requested();
+  return pipeline::run_stage(name, device_, progress_, times, work);
+}
+
 void Run::generate() {
   check_memory(request_, folder_);
   identity_ = identify(request_, folder_);
   const Texts texts = encode_texts();
-  const auto transformer = run_stage("load transformer", device_, progress_, shared_times_, [&] {
+  const auto transformer = run_stage("load transformer", shared_times_, [&] {
     return load_transformer(folder_, device_, request_.compute.dtype, load_progress());
   });
   for (size_t clip = 0; clip < request_.seeds.size(); ++clip) {
@@ -63,23 +72,25 @@ void Run::generate() {
 
 weights::LoadProgress Run::load_progress() {
   return [this](uint64_t done, uint64_t total) {
+    stop_.throw_if_requested();
     progress_.loaded(static_cast<int64_t>(done), static_cast<int64_t>(total));
   };
 }
 
 Run::Texts Run::encode_texts() {
-  const auto conditioner = run_stage("load text encoders", device_, progress_, shared_times_, [&] {
+  const auto conditioner = run_stage("load text encoders", shared_times_, [&] {
     return load_text_conditioner(folder_, device_, request_.compute.dtype, load_progress());
   });
   const auto which = request_.prompt_template == PromptTemplate::kImage
                          ? text_encoder::Template::kImage
                          : text_encoder::Template::kVideo;
   const auto encode = [&](const std::string& prompt) {
+    stop_.throw_if_requested();
     const auto encoded = conditioner.encode(prompt, which);
     for (const auto& warning : encoded.warnings) progress_.warn(warning);
     return TextConditioning{{encoded.states}, encoded.pooled.unsqueeze(0)};
   };
-  return run_stage("encode text", device_, progress_, shared_times_, [&] {
+  return run_stage("encode text", shared_times_, [&] {
     Texts texts{encode(request_.prompt), std::nullopt};
     if (request_.uses_negative_prompt()) texts.second = encode(request_.negative_prompt);
     return texts;
@@ -105,7 +116,7 @@ void Run::render_clip(size_t clip, const dit::Transformer& transformer, const Te
                              request_.guidance,
                              request_.cfg_scale,
                              request_.flow_shift};
-  auto result = run_stage("denoise", device_, progress_, report.stages_ms, [&] {
+  auto result = run_stage("denoise", report.stages_ms, [&] {
     return denoise(transformer, inputs, attention, progress_, stop_);
   });
   report.steps = std::move(result.steps);
@@ -127,14 +138,14 @@ void Run::render_clip(size_t clip, const dit::Transformer& transformer, const Te
 
 void Run::decode_clip(size_t clip, const at::Tensor& latents, ClipReport& report) {
   if (!decoder_) {
-    decoder_ = run_stage("load vae", device_, progress_, shared_times_, [&] {
+    decoder_ = run_stage("load vae", shared_times_, [&] {
       return load_decoder(folder_, device_, request_.compute.vae_dtype, load_progress());
     });
     report.stages_ms.push_back(shared_times_.back());
   }
   const auto plan = plan_vae_tiles(request_.vae_tiling, request_.geometry().latents);
   report.tile_plan = plan.text();
-  run_stage("decode", device_, progress_, report.stages_ms, [&] {
+  run_stage("decode", report.stages_ms, [&] {
     decode_video(*decoder_, latents, plan, outputs_.frames(clip), progress_, stop_);
     return 0;
   });
