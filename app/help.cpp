@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/commit.h"
 #include "media/ffmpeg_version.h"
 
 namespace reel::app {
@@ -77,14 +78,14 @@ std::string command_help(const CommandInfo& command) {
 
 std::string version_text() {
   std::ostringstream text;
-  text << "sparsereel " << REEL_VERSION << "\ncommit   " << REEL_COMMIT << "\nLibTorch "
+  text << "sparsereel " << REEL_VERSION << "\ncommit   " << kCommit << "\nLibTorch "
        << REEL_TORCH_VERSION << "\nFFmpeg   " << media::ffmpeg_version() << "\nCUDA     "
        << (REEL_CUDA ? "yes" : "no") << '\n';
   return text.str();
 }
 
 nlohmann::json program_json() {
-  return {{"name", "sparsereel"}, {"version", REEL_VERSION}, {"commit", REEL_COMMIT}};
+  return {{"name", "sparsereel"}, {"version", REEL_VERSION}, {"commit", kCommit}};
 }
 
 }  // namespace reel::app

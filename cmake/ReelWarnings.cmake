@@ -3,7 +3,7 @@
 add_library(reel_flags INTERFACE)
 add_library(reel::flags ALIAS reel_flags)
 target_compile_options(reel_flags INTERFACE
-  -march=x86-64-v3 # AVX2 and FMA; wider code is chosen at run time
+  -march=x86-64-v3 # asked for at start by app/cpu_baseline.cpp; wider code is chosen at run time
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
 target_link_libraries(reel_flags INTERFACE Torch::Torch nlohmann_json::nlohmann_json)
 if(REEL_CUDA)
