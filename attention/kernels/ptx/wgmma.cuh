@@ -32,7 +32,7 @@ __device__ void wait_products() {
 template <int kCount>
 __device__ void pin(float (&sums)[kCount]) {
 #pragma unroll
-  for (float& sum : sums) asm volatile("" : "+f"(sum)::"memory");
+  for (int i = 0; i < kCount; ++i) asm volatile("" : "+f"(sums[i])::"memory");
 }
 
 /// Describes an operand whose K dimension is contiguous: rows of 128 bytes as TMA's 128-byte

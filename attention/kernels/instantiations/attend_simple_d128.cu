@@ -1,0 +1,7 @@
+#include "attention/kernels/attend_sm90_launch.cuh"
+
+namespace reel::attention::kernels::attend {
+
+REEL_ATTEND_VARIANT(__nv_bfloat16, 128, kSimple, 2, false, false, kAlways)
+
+}  // namespace reel::attention::kernels::attend

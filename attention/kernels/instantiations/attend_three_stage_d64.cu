@@ -1,0 +1,7 @@
+#include "attention/kernels/attend_sm90_launch.cuh"
+
+namespace reel::attention::kernels::attend {
+
+REEL_ATTEND_VARIANT(__nv_bfloat16, 64, kThreeStage, 3, true, true, kIfGrown)
+
+}  // namespace reel::attention::kernels::attend
