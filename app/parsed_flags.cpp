@@ -143,12 +143,13 @@ ParsedFlags parse_flags(const CommandInfo& command, const std::vector<std::strin
                         size_t max_arguments) {
   const auto which = static_cast<Command>(command.command);
   const std::string where(command.name);
-  const ParsedFlags help(which, {{"--help", {}}}, {});
+  ParsedFlags help(which, {{"--help", {}}}, {});
   const auto flags = flags_of(which);
   CLI::App parser;
   parser.set_help_flag();
   parser.allow_extras();
   std::vector<CLI::Option*> options;
+  options.reserve(flags.size());
   for (const auto& flag : flags) options.push_back(declare(parser, flag));
   try {
     parser.parse(std::vector<std::string>(words.rbegin(), words.rend()));

@@ -131,7 +131,7 @@ Verbosity verbosity(const ParsedFlags& flags, Problems& problems) {
 }
 
 std::string progress_mode(const ParsedFlags& flags, Problems& problems) {
-  const std::string mode = flags.text("--progress").value_or("auto");
+  std::string mode = flags.text("--progress").value_or("auto");
   if (!is_progress_mode(mode)) {
     problems.add("--progress: unknown mode: got ", printable(mode),
                  ", want auto, bar, plain, json or none");

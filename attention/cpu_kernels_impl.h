@@ -14,6 +14,7 @@ constexpr int kStrip = 4 * kRows;  // query rows that share a panel in the first
 
 typedef float Floats __attribute__((vector_size(kWidth * 4)));
 typedef int32_t Ints __attribute__((vector_size(kWidth * 4)));
+typedef uint32_t Bits __attribute__((vector_size(kWidth * 4)));
 typedef float MemoryFloats __attribute__((vector_size(kWidth * 4), aligned(4), may_alias));
 
 constexpr float kNegativeInfinity = -__builtin_inff();
@@ -47,8 +48,8 @@ inline Floats exp2_of(Floats x) {
   power = power * fraction + 2.402265121e-1F;
   power = power * fraction + 6.931471806e-1F;
   power = power * fraction + 1.0F;
-  // the magic's own bits leave through the top
-  const Ints exponent = (__builtin_bit_cast(Ints, shifted) << 23) + (127 << 23);
+  // the magic's own bits leave through the top; unsigned, because far below -126 the sum wraps
+  const Bits exponent = (__builtin_bit_cast(Bits, shifted) << 23) + (127U << 23);
   const Floats result = power * __builtin_bit_cast(Floats, exponent);
   return x < -126.0F ? Floats{} : result;
 }

@@ -46,7 +46,8 @@ float bounded_exp(float x) {
   constexpr float kLn2High = 0.693359375F;  // few bits, so that n * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4F;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  const float n = (x * kLog2E + kRound) - kRound;
+  const float shifted = x * kLog2E + kRound;
+  const float n = shifted - kRound;
   const float r = (x - n * kLn2High) - n * kLn2Low;  // |r| <= ln(2) / 2
   float series = 1.0F / 5040;
   series = series * r + 1.0F / 720;
@@ -56,9 +57,11 @@ float bounded_exp(float x) {
   series = series * r + 0.5F;
   series = series * r + 1.0F;
   series = series * r + 1.0F;
-  constexpr int32_t kBias = 127;
-  constexpr int32_t kMantissaBits = 23;
-  const auto power = std::bit_cast<float>((static_cast<int32_t>(n) + kBias) << kMantissaBits);
+  constexpr uint32_t kBias = 127;
+  constexpr int kMantissaBits = 23;
+  // n from the low bits of kRound + n, not by a conversion, which NaN would make undefined
+  const auto power =
+      std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) + kBias) << kMantissaBits);
   return series * power;
 }
 

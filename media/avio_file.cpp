@@ -109,7 +109,7 @@ AVIOContext* AvioFile::make_context(Cursor* cursor, bool writable) {
     av_free(buffer);
     return nullptr;
   }
-  owned.release();  // free_context deletes it
+  static_cast<void>(owned.release());  // free_context deletes it
   return io;
 }
 

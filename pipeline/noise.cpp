@@ -31,7 +31,7 @@ at::Tensor read_noise(const std::filesystem::path& file, const std::vector<int64
     fail<ConfigError>(where, ": noise: wrong dtype: got ", c10::toString(info->dtype),
                       ", want fp32, fp16 or bf16");
   }
-  const at::Tensor noise = source->tensor("noise").to(at::kFloat);
+  at::Tensor noise = source->tensor("noise").to(at::kFloat);
   if (!at::isfinite(noise).all().item<bool>()) {
     fail<ConfigError>(where, ": noise: holds values that are not finite");
   }

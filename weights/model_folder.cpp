@@ -130,7 +130,7 @@ class Finder {
                          [&](const std::string& file) { return is_file(place / file); });
     };
     if (elsewhere) {
-      const fs::path beside = is_folder(*elsewhere) ? *elsewhere : elsewhere->parent_path();
+      fs::path beside = is_folder(*elsewhere) ? *elsewhere : elsewhere->parent_path();
       if (has_all(beside)) return beside;
     }
     for (const auto& file : files) {
