@@ -1,4 +1,4 @@
-"""Runs one denoising step in C++ and in diffusers by turns, and prints the ratio of their times.
+"""One denoising step of the transformer in C++ and in diffusers by turns, and the ratio of their times.
 
     .deps/venv/bin/python benchmarks/peers/dit_step.py [--pairs 11] [--frames 33] [--json]
 
@@ -6,16 +6,12 @@ Both sides have the speed model's sizes (drawn weights), the same tokens, thread
 """
 
 import argparse
-import json
-import pathlib
-import statistics
-import subprocess
 import time
 
 import torch
 from diffusers import HunyuanVideoTransformer3DModel
+from turns import PacedProgram, add_common_flags, report, run_by_turns, settings_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEED_MODEL = {
     "in_channels": 16, "out_channels": 16, "num_attention_heads": 4, "attention_head_dim": 64, "num_layers": 3,
     "num_single_layers": 8, "num_refiner_layers": 1, "guidance_embeds": True, "text_embed_dim": 128,
@@ -44,63 +40,18 @@ def python_step(arguments):
     return step
 
 
-class CppStep:
-    """The C++ benchmark, waiting for a line before each step."""
-
-    def __init__(self, arguments):
-        sizes = ["--frames", arguments.frames, "--width", arguments.width, "--height", arguments.height]
-        flags = [*sizes, "--text-tokens", arguments.text_tokens, "--threads", arguments.threads, "--paced"]
-        command = [str(arguments.binary), *(str(flag) for flag in flags)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()  # "ready", after its warm-up
-
-    def __call__(self) -> float:
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/release/bin/dit_step")
-    parser.add_argument("--pairs", type=int, default=11)
-    parser.add_argument("--frames", type=int, default=33)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--height", type=int, default=256)
+    add_common_flags(parser, "dit_step", frames=33)
     parser.add_argument("--text-tokens", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    python = python_step(arguments)
-    cpp = CppStep(arguments)
-    pairs = []
-    for i in range(arguments.pairs):
-        # Who goes first changes, so that a slow moment does not always hit the same side.
-        if i % 2 == 0:
-            cpp_ms = cpp()
-            python_ms = python()
-        else:
-            python_ms = python()
-            cpp_ms = cpp()
-        pairs.append((cpp_ms, python_ms))
-    cpp.close()
-    ratio = statistics.median(cpp_ms / python_ms for cpp_ms, python_ms in pairs)
-    result = {
-        "format": 1, "benchmark": "dit_step", "peer": "diffusers", "threads": arguments.threads, "ratio": ratio,
-        "cpp_median_ms": statistics.median(pair[0] for pair in pairs),
-        "python_median_ms": statistics.median(pair[1] for pair in pairs), "pairs": pairs,
-    }
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        print(f"C++ {result['cpp_median_ms']:.0f} ms, Python {result['python_median_ms']:.0f} ms, "
-              f"median ratio {ratio:.3f} of {len(pairs)} pairs")
+    settings = settings_of(arguments, "text_tokens")
+    ours = PacedProgram(arguments.program, {name.replace("_", "-"): value for name, value in settings.items()})
+    times = run_by_turns(ours, python_step(arguments), arguments.pairs)
+    ours.close()
+    report("dit_step", "diffusers", settings, times, arguments.json)
 
 
 if __name__ == "__main__":
