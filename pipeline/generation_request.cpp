@@ -207,7 +207,7 @@ GenerationRequest make_request(const RequestOptions& options, const ModelDefault
                   .width = first_of(options.width, defaults.width, kDefaultWidth)};
   request.num_steps = first_of(options.steps, defaults.steps, kDefaultSteps);
   request.guidance = first_of(options.guidance, defaults.guidance, kDefaultGuidance);
-  request.cfg_scale = options.cfg_scale.value_or(1.0);
+  request.cfg_scale = first_of(options.cfg_scale, defaults.cfg_scale, 1.0);
   request.flow_shift = first_of(options.flow_shift, defaults.flow_shift, kDefaultFlowShift);
   request.frame_rate =
       first_of(options.frame_rate, defaults.frame_rate, std::string(kDefaultFrameRate));

@@ -71,7 +71,7 @@ struct RequestOptions {
 /// ones.
 struct ModelDefaults {
   std::optional<int64_t> width, height, frames, steps;
-  std::optional<double> guidance, flow_shift;
+  std::optional<double> guidance, cfg_scale, flow_shift;
   std::optional<std::string> frame_rate, attention_mode, dense_steps;
   std::optional<double> tau;
   std::optional<int64_t> stride, block;

@@ -18,7 +18,8 @@ std::string flag_text(const JsonReader& json, const std::string& key) {
 ModelDefaults read_model_defaults(const std::filesystem::path& file) {
   const JsonReader json = JsonReader::open(file, JsonOwner::kModel);
   json.refuse_unknown_keys({"format", "width", "height", "frames", "steps", "fps", "guidance",
-                            "flow_shift", "attn", "tau", "stride", "block", "dense_steps"});
+                            "cfg_scale", "flow_shift", "attn", "tau", "stride", "block",
+                            "dense_steps"});
   if (json.integer("format") != 1) json.fail_at("format", "unknown version: want 1");
   ModelDefaults defaults;
   const auto integer = [&json](const std::string& key, std::optional<int64_t>& value) {
@@ -37,6 +38,7 @@ ModelDefaults read_model_defaults(const std::filesystem::path& file) {
   integer("stride", defaults.stride);
   integer("block", defaults.block);
   number("guidance", defaults.guidance);
+  number("cfg_scale", defaults.cfg_scale);
   number("flow_shift", defaults.flow_shift);
   number("tau", defaults.tau);
   text("fps", defaults.frame_rate);

@@ -3,6 +3,7 @@
     python export.py vae CHECKPOINT MODEL_FOLDER
     python export.py dit CHECKPOINT MODEL_FOLDER      # DiT and both text encoders
     python export.py rest MODEL_FOLDER                # scheduler, model_index.json, sparsereel.json
+    python export.py rest MODEL_FOLDER --cfg 2.5      # the same before distillation
 """
 
 import argparse
@@ -69,27 +70,30 @@ def export_dit(checkpoint: pathlib.Path, folder: pathlib.Path) -> None:
     clip.save_pretrained(folder / "text_encoder_2")
 
 
-def export_rest(folder: pathlib.Path, side: int, frames: int) -> None:
+def export_rest(folder: pathlib.Path, side: int, frames: int, cfg: float = 1.0) -> None:
+    """`cfg` above 1: the model isn't distilled, so guidance takes two passes a step."""
     FlowMatchEulerDiscreteScheduler(shift=SHIFT).save_pretrained(folder / "scheduler")
     write_json(folder / "model_index.json", {
         "_class_name": "HunyuanVideoPipeline", "_diffusers_version": diffusers_version,
         **COMPONENTS})
     write_json(folder / "sparsereel.json", {
         "format": 1, "width": side, "height": side, "frames": frames, "steps": STEPS, "fps": 16,
-        "guidance": GUIDANCE})
+        **({"guidance": 1.0, "cfg_scale": cfg} if cfg > 1 else {"guidance": GUIDANCE}),
+        "tau": 0.9, "dense_steps": "20%"})
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("vae", "dit", "rest"))
     parser.add_argument("paths", type=pathlib.Path, nargs="+")
+    parser.add_argument("--cfg", type=float, default=1.0, help="scale of guidance by two passes")
     args = parser.parse_args(argv)
     if args.part == "vae":
         export_vae(*args.paths)
     elif args.part == "dit":
         export_dit(*args.paths)
     else:
-        export_rest(*args.paths, SIZES["demo"].side, 33)
+        export_rest(*args.paths, SIZES["demo"].side, 33, args.cfg)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ TEST(GenerationRequest, PutsFlagsBeforeTheModelsDefaultsBeforeTheBuiltInOnes) {
                                   .frames = 33,
                                   .steps = 20,
                                   .guidance = 2.5,
+                                  .cfg_scale = 1.5,
                                   .flow_shift = 5.0,
                                   .frame_rate = "16",
                                   .attention_mode = "dense",
@@ -78,6 +79,7 @@ TEST(GenerationRequest, PutsFlagsBeforeTheModelsDefaultsBeforeTheBuiltInOnes) {
   EXPECT_EQ(request.size, (ClipSize{.frames = 33, .height = 256, .width = 320}));
   EXPECT_EQ(request.num_steps, 20);
   EXPECT_EQ(request.guidance, 2.5);
+  EXPECT_EQ(request.cfg_scale, 1.5);
   EXPECT_EQ(request.flow_shift, 5.0);
   EXPECT_EQ(request.frame_rate, "16");
   EXPECT_EQ(request.attention.mode, "dense");
