@@ -11,7 +11,8 @@ import pathlib
 import torch
 from safetensors.torch import save_file
 
-DATA = pathlib.Path(__file__).resolve().parents[2] / "tests" / "data"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
 
 
 def draw_weights(module: torch.nn.Module, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""A whole tiny HunyuanVideoPipeline: its folder without weights, and what it renders.
+"""Whole runs of HunyuanVideoPipeline: a tiny one (its folder without weights) and the bundled model.
 
 tests/data/tiny_model is a checkpoint folder in the diffusers layout whose weights are drawn (seeds below)
 instead of stored; the C++ test support draws the same ones.
@@ -28,6 +28,11 @@ CLIPS = {
     "dense": ("A red ball rolls over a green meadow.", 96, 64, 17, 4, 1.0),
     "cfg": ("a blue star spins", 64, 96, 9, 3, 2.5),
     "one_frame": ("", 64, 64, 1, 2, 1.0),
+}
+BUNDLED = common.ROOT / "models/demo"
+BUNDLED_CLIPS = {
+    "bundled": ("A small purple ring rises in the desert.", 96, 128, 9, 4, 1.0),
+    "bundled_cfg": ("On the left a red circle bounces and on the right a blue square rises, at night.", 128, 96, 5, 3, 2.5),
 }
 
 
@@ -128,9 +133,11 @@ def save_folder(parts: dict) -> None:
     (FOLDER / "seeds.json").write_text(json.dumps(SEEDS, indent=2) + "\n")
 
 
-def render(pipe: HunyuanVideoPipeline, crop: int, name: str) -> None:
-    prompt, width, height, frames, steps, cfg = CLIPS[name]
-    noise = common.normal((1, 4, (frames - 1) // 4 + 1, height // 8, width // 8), seed=42)
+def render(pipe: HunyuanVideoPipeline, name: str, clip: tuple) -> None:
+    prompt, width, height, frames, steps, cfg = clip
+    channels = pipe.transformer.config.in_channels
+    noise = common.normal((1, channels, (frames - 1) // 4 + 1, height // 8, width // 8), seed=42)
+    crop = len(pipe.tokenizer(VIDEO_TEMPLATE.split("{}")[0]).input_ids)
     latents = pipe(
         prompt=prompt,
         negative_prompt="" if cfg > 1 else None,
@@ -158,8 +165,9 @@ def make() -> None:
     torch.set_grad_enabled(False)
     parts = make_parts()
     save_folder(parts)
-    pipe = HunyuanVideoPipeline(**parts)
-    pipe.set_progress_bar_config(disable=True)
-    crop = len(parts["tokenizer"](VIDEO_TEMPLATE.split("{}")[0]).input_ids)
-    for name in CLIPS:
-        render(pipe, crop, name)
+    tiny = HunyuanVideoPipeline(**parts)
+    bundled = HunyuanVideoPipeline.from_pretrained(BUNDLED, torch_dtype=torch.float32)
+    for pipe, clips in ((tiny, CLIPS), (bundled, BUNDLED_CLIPS)):
+        pipe.set_progress_bar_config(disable=True)
+        for name, clip in clips.items():
+            render(pipe, name, clip)

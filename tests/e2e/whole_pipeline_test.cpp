@@ -1,5 +1,6 @@
-// A whole tiny model, from the folder on the disk to 8-bit frames, against diffusers'
-// HunyuanVideoPipeline with the same weights and noise (tools/goldens/pipeline.py).
+// Whole models, a tiny drawn one and the bundled one, from the folder on the disk to 8-bit frames,
+// against diffusers' HunyuanVideoPipeline with the same weights and noise
+// (tools/goldens/pipeline.py).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -119,6 +120,25 @@ INSTANTIATE_TEST_SUITE_P(Layouts, TinyPipeline,
                            return weights::layout_name(std::get<0>(param.param)) + "_" +
                                   std::get<1>(param.param);
                          });
+
+class BundledModel : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(BundledModel, RendersWhatDiffusersRenders) {
+  const testing::TempFolder folder;
+  const auto golden = weights::open_safetensors(golden_file(GetParam()));
+  Recorder recorder;
+  Progress silent;
+
+  generate(golden_request(GetParam(), folder.path() / "noise.safetensors"),
+           weights::find_model_folder("models/demo"), recorder, silent, {});
+
+  ASSERT_TRUE(recorder.completed);
+  EXPECT_LE(testing::relative_error(recorder.latents, golden.tensor("latents")), 5e-5);
+  EXPECT_GE(psnr(recorder.video(), golden.tensor("frames")), 60.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Clips, BundledModel, ::testing::Values("bundled", "bundled_cfg"),
+                         [](const auto& param) { return param.param; });
 
 class TinyPipelineAlone : public TinyPipeline {};
 
