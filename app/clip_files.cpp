@@ -1,7 +1,5 @@
 #include "app/clip_files.h"
 
-#include <nlohmann/json.hpp>
-
 #include "app/help.h"
 #include "weights/safetensors.h"
 
@@ -74,8 +72,9 @@ void ClipFiles::write_json(const std::optional<fs::path>& file, const nlohmann::
 void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
                          const pipeline::ClipReport& report) {
   const ClipPaths& paths = plan_.clips.at(clip);
-  const nlohmann::json metadata =
+  nlohmann::json metadata =
       pipeline::metadata_json(request_, identity, report, program_json(), encoder_json(encoder_));
+  if (!job_.is_null()) metadata["job"] = job_;
   write_json(paths.density_json, report.density);
   write_json(paths.perf_json, pipeline::perf_json(identity, report));
   write_json(paths.sidecar, metadata);
@@ -85,6 +84,7 @@ void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
   video_.reset();
   png_.reset();
   latents_ = at::Tensor();
+  metadata_ = std::move(metadata);
   progress_.clip_done(paths.video.string());
 }
 

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,12 @@ class ClipFiles : public pipeline::ClipOutputs {
   void complete(size_t clip, const pipeline::RunIdentity& identity,
                 const pipeline::ClipReport& report) override;
 
+  /// Metadata of the clips from here on also holds `job` under "job": what a batch knows about it.
+  void set_job(nlohmann::json job) { job_ = std::move(job); }
+
+  /// The metadata of the last clip that was completed.
+  const nlohmann::json& metadata() const { return metadata_; }
+
   /// After a failure: writes the latents of a clip that was denoised but not completed, unless they
   /// lie on the disk already. Returns where they lie, or none if there are none.
   std::optional<std::filesystem::path> rescue_latents();
@@ -45,6 +52,8 @@ class ClipFiles : public pipeline::ClipOutputs {
   std::unique_ptr<media::TeeSink> sinks_;
   at::Tensor latents_;  // of the clip in the making; undefined before they are there
   size_t clip_ = 0;
+  nlohmann::json job_;       // null: none
+  nlohmann::json metadata_;  // of the last completed clip
 };
 
 /// What the encoder was told, for metadata.

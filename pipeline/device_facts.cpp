@@ -47,7 +47,7 @@ std::string driver_version() {
 
 }  // namespace
 
-RunIdentity identify(const GenerationRequest& request, const weights::ModelFolder& folder) {
+RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& folder) {
   RunIdentity identity;
   identity.model_name = folder.name;
   identity.model_layout = weights::layout_name(folder.layout);
@@ -58,14 +58,14 @@ RunIdentity identify(const GenerationRequest& request, const weights::ModelFolde
   }
   identity.device_name = "cpu";
 #if REEL_CUDA
-  if (request.compute.device.is_cuda()) {
-    identity.device_name = gpu_name(request.compute.device);
+  if (compute.device.is_cuda()) {
+    identity.device_name = gpu_name(compute.device);
     identity.driver = driver_version();
   }
 #endif
-  identity.dtype = dtype_name(request.compute.dtype);
-  identity.vae_dtype = dtype_name(request.compute.vae_dtype);
-  identity.threads = request.compute.threads;
+  identity.dtype = dtype_name(compute.dtype);
+  identity.vae_dtype = dtype_name(compute.vae_dtype);
+  identity.threads = compute.threads;
   return identity;
 }
 

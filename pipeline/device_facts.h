@@ -9,7 +9,7 @@
 namespace reel::pipeline {
 
 /// Names the device, the number formats and every weight file. Opens the files' headers only.
-RunIdentity identify(const GenerationRequest& request, const weights::ModelFolder& folder);
+RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& folder);
 
 /// Bytes that can be taken now: of the GPU, or of the host without swapping.
 int64_t free_bytes(at::Device device);

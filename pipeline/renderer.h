@@ -1,0 +1,73 @@
+// The models of one folder, loaded once, and the clips that they render: the algorithm from text to
+// finished frames. Any number of requests go through one renderer; nothing of a clip stays behind.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "dit/transformer.h"
+#include "pipeline/clip_outputs.h"
+#include "pipeline/denoise.h"
+#include "pipeline/generation_request.h"
+#include "pipeline/progress.h"
+#include "pipeline/stage_clock.h"
+#include "pipeline/stop_request.h"
+#include "text_encoder/text_conditioner.h"
+#include "vae/decoder.h"
+#include "weights/load_weights.h"
+#include "weights/model_folder.h"
+
+namespace reel::pipeline {
+
+/// The text of a request, encoded; equal for all of its clips.
+struct ClipTexts {
+  TextConditioning text;
+  std::optional<TextConditioning> negative;  ///< there exactly when the request uses one
+  StageTimes times_ms;                       ///< of its loading and encoding
+};
+
+/// Each model loads when it is first needed. The text encoders leave before the transformer comes;
+/// transformer and decoder stay.
+class Renderer {
+ public:
+  /// Names the weight files, loads nothing. All arguments must outlive this. Throws WeightError for
+  /// files that cannot be read.
+  Renderer(const weights::ModelFolder& folder, const ComputeChoice& compute, Progress& progress,
+           const StopRequest& stop);
+
+  /// What metadata says about every clip of this renderer.
+  const RunIdentity& identity() const { return identity_; }
+
+  /// One prompt, as the text encoders see it. Encode all prompts before the first render(), or the
+  /// encoders load again. Throws WeightError, Interrupted.
+  text_encoder::EncodedPrompt encode(const std::string& prompt, PromptTemplate which);
+
+  /// Both prompts of `request`; tells the progress about text that was cut.
+  ClipTexts encode(const GenerationRequest& request);
+
+  /// Renders clip `clip` (an index into the request's seeds) into `outputs`. `request` must have
+  /// this renderer's ComputeChoice. Throws what generate() of text_to_video.h throws.
+  void render(const GenerationRequest& request, size_t clip, const ClipTexts& texts,
+              ClipOutputs& outputs);
+
+ private:
+  template <typename Work>
+  auto run_stage(const std::string& name, StageTimes& times, const Work& work);
+  weights::LoadProgress load_progress();
+  void load_encoders(StageTimes& times);
+  const dit::Transformer& load_transformer();
+  void decode_clip(const GenerationRequest& request, size_t clip, const at::Tensor& latents,
+                   ClipOutputs& outputs, ClipReport& report);
+
+  const weights::ModelFolder& folder_;
+  const ComputeChoice& compute_;
+  Progress& progress_;
+  const StopRequest& stop_;
+  RunIdentity identity_;
+  StageTimes load_times_ms_;  // of the transformer and the decoder
+  std::optional<text_encoder::TextConditioner> conditioner_;
+  std::optional<dit::Transformer> transformer_;
+  std::optional<vae::Decoder> decoder_;
+};
+
+}  // namespace reel::pipeline
