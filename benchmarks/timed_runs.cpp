@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "core/error.h"
+#include "core/heap.h"
 #include "core/stopwatch.h"
 
 namespace reel::benchmarks {
@@ -76,6 +77,7 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
 
 int run_benchmark(const std::string& name, CLI::App& app, RunFlags& flags, int argc, char** argv,
                   const std::function<HotPath()>& prepare) {
+  keep_freed_memory();  // as the program does
   add_run_flags(app, flags);
   CLI11_PARSE(app, argc, argv);
   try {

@@ -12,26 +12,28 @@ import subprocess
 from PIL import Image, ImageDraw, ImageFont
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SIDE, SHOWN, COLUMNS, GAP, TEXT = 128, 4, 2, 8, 30
+SIDE, SHOWN, COLUMNS, GAP, TEXT = 128, 4, 2, 10, 30
+STRIP = SHOWN * (SIDE + 2) - 2
 
 
-def render(program: pathlib.Path, model: pathlib.Path, prompt: str, clip: pathlib.Path, flags: list[str]) -> list[pathlib.Path]:
+def render(arguments: argparse.Namespace, prompt: str, clip: pathlib.Path) -> list[pathlib.Path]:
     """The frames of the prompt's clip."""
     folder = clip.with_suffix("")
     if not folder.is_dir():
-        subprocess.run([program, "generate", "--model", model, "--prompt", prompt, "--output", clip, "--overwrite",
-                        "--frames-png", folder, "--quiet", *flags], check=True, stdout=subprocess.DEVNULL)
+        command = [arguments.program, "generate", "--model", arguments.model, "--prompt", prompt, "--output", clip,
+                   "--overwrite", "--frames-png", folder, "--quiet", *arguments.flags]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return sorted(folder.glob("*.png"))
 
 
 def strip(frames: list[pathlib.Path], prompt: str) -> Image.Image:
-    picture = Image.new("RGB", (SHOWN * SIDE, SIDE + TEXT), "white")
+    picture = Image.new("RGB", (STRIP, SIDE + TEXT), "white")
     font = ImageFont.load_default(12)
-    lines = wrap(prompt, font, SHOWN * SIDE)
+    lines = wrap(prompt, font, STRIP)
     ImageDraw.Draw(picture).multiline_text((0, TEXT - 14 * len(lines) - 1), "\n".join(lines), "black", font, spacing=1)
     for k in range(SHOWN):
         with Image.open(frames[round(k * (len(frames) - 1) / (SHOWN - 1))]) as frame:
-            picture.paste(frame.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (k * SIDE, TEXT))
+            picture.paste(frame.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (k * (SIDE + 2), TEXT))
     return picture
 
 
@@ -62,13 +64,13 @@ def main() -> None:
     strips = []
     for i, prompt in enumerate(prompts):
         clip = arguments.work / f"{i:02}.mp4"
-        strips.append(strip(render(arguments.program, arguments.model, prompt, clip, arguments.flags), prompt))
+        strips.append(strip(render(arguments, prompt, clip), prompt))
     width, height = strips[0].size
     rows = (len(strips) + COLUMNS - 1) // COLUMNS
     sheet = Image.new("RGB", (COLUMNS * (width + GAP) - GAP, rows * (height + GAP) - GAP), "white")
     for i, picture in enumerate(strips):
         sheet.paste(picture, (i % COLUMNS * (width + GAP), i // COLUMNS * (height + GAP)))
-    sheet.quantize(colors=256, method=Image.Quantize.MEDIANCUT).save(arguments.out, optimize=True)
+    sheet.save(arguments.out, optimize=True)
 
 
 if __name__ == "__main__":
