@@ -98,4 +98,14 @@ std::optional<fs::path> ClipFiles::rescue_latents() {
   return path;
 }
 
+void rescue(ClipFiles& files, Console& console) {
+  try {
+    if (const auto path = files.rescue_latents()) {
+      console.error("latents are kept in " + path->string());
+    }
+  } catch (const Error& error) {
+    console.error(std::string("latents could not be kept: ") + error.what());
+  }
+}
+
 }  // namespace reel::app

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "app/console.h"
 #include "app/output_plan.h"
 #include "app/progress.h"
 #include "media/encoder_plan.h"
@@ -55,6 +56,10 @@ class ClipFiles : public pipeline::ClipOutputs {
   nlohmann::json job_;       // null: none
   nlohmann::json metadata_;  // of the last completed clip
 };
+
+/// Rescues latents and tells where they are; if even that fails, the failure before it is the one
+/// that counts.
+void rescue(ClipFiles& files, Console& console);
 
 /// What the encoder was told, for metadata.
 nlohmann::json encoder_json(const media::EncoderPlan& encoder);

@@ -37,6 +37,8 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_generate(flags, console);
       case kProbe:
         return run_probe_command(flags, console);
+      case kBatch:
+        return run_batch(flags, console);
       case kInspect:
         return run_inspect(flags, console);
     }

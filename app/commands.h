@@ -7,6 +7,7 @@
 namespace reel::app {
 
 int run_generate(const ParsedFlags& flags, Console& console);
+int run_batch(const ParsedFlags& flags, Console& console);
 int run_probe_command(const ParsedFlags& flags, Console& console);
 int run_inspect(const ParsedFlags& flags, Console& console);
 

@@ -3,8 +3,9 @@
 namespace reel::app {
 namespace {
 
-constexpr unsigned kBoth = kGenerate | kProbe;
-constexpr unsigned kAll = kGenerate | kProbe | kInspect;
+constexpr unsigned kRender = kGenerate | kBatch;
+constexpr unsigned kBoth = kRender | kProbe;
+constexpr unsigned kAll = kBoth | kInspect;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -15,6 +16,7 @@ constexpr std::string_view kAttention = "Attention";
 constexpr std::string_view kVae = "VAE";
 constexpr std::string_view kEncoder = "Encoder";
 constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kJobs = "Jobs";
 constexpr std::string_view kTensors = "Tensors";
 constexpr std::string_view kDevice = "Device";
 constexpr std::string_view kMessages = "Messages";
@@ -45,20 +47,20 @@ const std::vector<Flag>& flag_table() {
   static const std::vector<Flag> kFlags = {
     {kPrompts, kGenerate, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
     {kPrompts, kGenerate, "--prompt-file", kOne, "FILE", "", "the same from a file: all of it but the newline at its end"},
-    {kPrompts, kGenerate, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
-    {kPrompts, kGenerate, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
+    {kPrompts, kRender, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
+    {kPrompts, kRender, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
 
-    {kSizes, kGenerate, "-W,--width", kOne, "PIXELS", "1280", "a multiple of 16"},
-    {kSizes, kGenerate, "-H,--height", kOne, "PIXELS", "720", "a multiple of 16"},
-    {kSizes, kGenerate, "--video-size", kTwo, "H W", "", "both at once, the height first"},
-    {kSizes, kGenerate, "--frames,--num-frames,--video-frames,--video-length", kOne, "N", "129", "4k + 1"},
-    {kSizes, kGenerate, "--fps", kOne, "RATE", "24", "frames a second: 24, 23.976 or 24000/1001"},
+    {kSizes, kRender, "-W,--width", kOne, "PIXELS", "1280", "a multiple of 16"},
+    {kSizes, kRender, "-H,--height", kOne, "PIXELS", "720", "a multiple of 16"},
+    {kSizes, kRender, "--video-size", kTwo, "H W", "", "both at once, the height first"},
+    {kSizes, kRender, "--frames,--num-frames,--video-frames,--video-length", kOne, "N", "129", "4k + 1"},
+    {kSizes, kRender, "--fps", kOne, "RATE", "24", "frames a second: 24, 23.976 or 24000/1001"},
 
     {kSampling, kBoth, "--steps,--infer-steps,--num-inference-steps", kOne, "N", "50", "denoising steps"},
-    {kSampling, kGenerate, "-s,--seed", kOne, "N|random", "42", "of the noise; a random one is recorded"},
-    {kSampling, kGenerate, "--samples,--num-videos", kOne, "N", "1", "clips with seeds s, s+1, ..."},
+    {kSampling, kRender, "-s,--seed", kOne, "N|random", "42", "of the noise; a random one is recorded"},
+    {kSampling, kRender, "--samples,--num-videos", kOne, "N", "1", "clips with seeds s, s+1, ..."},
     {kSampling, kBoth, "--guidance,--embedded-cfg-scale,--guidance-scale", kOne, "G", "6", "embedded guidance scale"},
-    {kSampling, kGenerate, "--cfg-scale", kOne, "G", "1", "classifier-free guidance; 1: off, else two passes a step"},
+    {kSampling, kRender, "--cfg-scale", kOne, "G", "1", "classifier-free guidance; 1: off, else two passes a step"},
     {kSampling, kBoth, "--flow-shift", kOne, "S", "7", "shift of the sigma schedule"},
     {kSampling, kGenerate, "--latents", kOne, "FILE", "", "start from its tensor 'noise' [1, C, T, h, w] instead of a seed"},
 
@@ -81,26 +83,31 @@ const std::vector<Flag>& flag_table() {
     {kAttention, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
     {kAttention, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
     {kAttention, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
-    {kAttention, kGenerate, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
-    {kAttention, kGenerate, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
+    {kAttention, kRender, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
+    {kAttention, kRender, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
 
     {kVae, kBoth, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
     {kVae, kBoth, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},
 
-    {kEncoder, kGenerate, "--codec", kOne, "h264|h265", "h264", ""},
-    {kEncoder, kGenerate, "--crf", kOne, "Q", "17", "0 (best) to 51"},
-    {kEncoder, kGenerate, "--preset", kOne, "NAME", "slow", "ultrafast to placebo"},
-    {kEncoder, kGenerate, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
-    {kEncoder, kGenerate, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
+    {kEncoder, kRender, "--codec", kOne, "h264|h265", "h264", ""},
+    {kEncoder, kRender, "--crf", kOne, "Q", "17", "0 (best) to 51"},
+    {kEncoder, kRender, "--preset", kOne, "NAME", "slow", "ultrafast to placebo"},
+    {kEncoder, kRender, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
+    {kEncoder, kRender, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
 
-    {kOutput, kGenerate, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
-    {kOutput, kGenerate, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
+    {kOutput, kRender, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
+    {kOutput, kRender, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
     {kOutput, kBoth, "--overwrite", kNone, "", "", "replace files that are there already"},
     {kOutput, kGenerate, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
-    {kOutput, kGenerate, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
+    {kOutput, kRender, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
-    {kOutput, kGenerate, "--dry-run", kNone, "", "", "print what would run, and stop"},
+    {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
+
+    {kJobs, kBatch, "--resume", kNone, "", "yes", "skip videos that are complete and made with the same settings"},
+    {kJobs, kBatch, "--shard", kOne, "i/n", "1/1", "only jobs i, i+n, i+2n, ... of the list"},
+    {kJobs, kBatch, "--keep-going", kNone, "", "", "go on after a job that failed; exit code 5 at the end"},
+    {kJobs, kBatch, "--max-failures", kOne, "N", "", "go on, but stop at the Nth failure"},
 
     {kTensors, kProbe, "--in", kOne, "FILE", "", "safetensors, or a text file of prompts (tokenize, encode)"},
     {kTensors, kProbe, "--out", kOne, "FILE", "", "safetensors to write"},
@@ -116,17 +123,13 @@ const std::vector<Flag>& flag_table() {
     {kMessages, kBoth, "--log-file", kOne, "FILE", "", "append all messages to a file"},
     {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
 
-    {"", kGenerate, "--config", kOne, "", "", "", kLater},
-    {"", kGenerate, "--set", kOne, "", "", "", kLater},
-    {"", kGenerate, "--offload", kOne, "", "", "", kLater},
-    {"", kGenerate, "--use-cpu-offload", kNone, "", "", "", kLater},
-    {"", kGenerate, "--max-vram", kOne, "", "", "", kLater},
-    {"", kGenerate, "--resume", kNone, "", "", "", kLater},
-    {"", kGenerate, "--shard", kOne, "", "", "", kLater},
-    {"", kGenerate, "--keep-going", kNone, "", "", "", kLater},
-    {"", kGenerate, "--max-failures", kOne, "", "", "", kLater},
-    {"", kGenerate, "--checkpoint-every", kOne, "", "", "", kLater},
-    {"", kGenerate, "--density-maps", kOne, "", "", "", kLater},
+    {"", kRender, "--config", kOne, "", "", "", kLater},
+    {"", kRender, "--set", kOne, "", "", "", kLater},
+    {"", kRender, "--offload", kOne, "", "", "", kLater},
+    {"", kRender, "--use-cpu-offload", kNone, "", "", "", kLater},
+    {"", kRender, "--max-vram", kOne, "", "", "", kLater},
+    {"", kRender, "--checkpoint-every", kOne, "", "", "", kLater},
+    {"", kRender, "--density-maps", kOne, "", "", "", kLater},
   };
   return kFlags;
 }
@@ -135,13 +138,15 @@ const std::vector<CommandInfo>& command_table() {
   static const std::vector<CommandInfo> kCommands = {
     {"generate", "-p TEXT --model DIR [-o FILE]", "Render a prompt to an MP4.",
      "sparsereel generate --model ckpts -p \"A cat walks on the grass\" -W 960 -H 544 -o cat.mp4", kGenerate},
+    {"batch", "FILE --model DIR [--output-dir DIR]",
+     "Render a list of jobs (JSON lines, CSV, or a prompt a line); run it again to go on where it stopped.",
+     "sparsereel batch jobs.jsonl --model ckpts --output-dir runs/cats --shard 1/4", kBatch},
     {"probe", "STAGE --model DIR --in IN --out OUT",
      "Run one stage alone, tensors in, tensors out.\nStages: tokenize, encode, llama, clip, "
      "schedule, dit, vae-decode, vae-encode, xattn, denoise.",
      "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
     {"inspect", "PATH", "Show a weight file, a checkpoint folder, a video's metadata or a density file.",
      "sparsereel inspect cat.mp4 --json", kInspect},
-    {"batch", "", "", "", 0},
     {"compare", "", "", "", 0},
     {"sweep", "", "", "", 0},
     {"vbench", "", "", "", 0},

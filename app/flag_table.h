@@ -11,7 +11,7 @@ namespace reel::app {
 enum class Values { kNone, kOne, kTwo, kOptional };
 
 /// Which commands take a flag; a set of bits.
-enum Command : unsigned { kGenerate = 1, kProbe = 2, kInspect = 4 };
+enum Command : unsigned { kGenerate = 1, kProbe = 2, kInspect = 4, kBatch = 8 };
 
 struct Flag {
   std::string_view group;      ///< its heading in the help

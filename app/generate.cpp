@@ -23,17 +23,6 @@ void warn_about(const ParsedFlags& flags, const GeneratePlan& plan, Console& con
   }
 }
 
-// Tells where latents were kept; if even that fails, the first failure is the one that counts.
-void rescue(ClipFiles& files, Console& console) {
-  try {
-    if (const auto path = files.rescue_latents()) {
-      console.error("latents are kept in " + path->string());
-    }
-  } catch (const Error& error) {
-    console.error(std::string("latents could not be kept: ") + error.what());
-  }
-}
-
 }  // namespace
 
 int run_generate(const ParsedFlags& flags, Console& console) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/known_model.h"
 #include "app/request_flags.h"
 #include "app/step_pace.h"
 #include "core/device.h"
@@ -12,57 +13,6 @@
 
 namespace reel::app {
 namespace {
-
-// What a model folder says about requests.
-struct Model {
-  weights::ModelFolder folder;
-  pipeline::ModelDefaults defaults;
-  pipeline::ModelFacts facts;
-  int64_t num_channels = 0;  // of the latents
-};
-
-Model read_model(const std::string& folder, const weights::PartPaths& parts) {
-  Model model{.folder = weights::find_model_folder(folder, parts),
-              .defaults = {},
-              .facts = {},
-              .num_channels = 0};
-  if (model.folder.defaults) {
-    model.defaults = pipeline::read_model_defaults(*model.folder.defaults);
-  }
-  if (!model.defaults.flow_shift) {
-    model.defaults.flow_shift = pipeline::read_flow_shift(model.folder);
-  }
-  const auto config = pipeline::read_transformer_config(model.folder);
-  model.facts = {.embeds_guidance = config.embeds_guidance,
-                 .num_layers = config.num_layers(),
-                 .num_heads = config.num_heads};
-  model.num_channels = config.channels;
-  return model;
-}
-
-// A broken folder is told only where the flags are in order: they take less time to mend.
-std::optional<Model> try_model(const ParsedFlags& flags, std::exception_ptr& broken,
-                               Problems& problems) {
-  const auto folder = flags.text("--model");
-  if (!folder) {
-    problems.add("--model: is missing: want a checkpoint folder");
-    return std::nullopt;
-  }
-  try {
-    return read_model(*folder, part_paths(flags));
-  } catch (const WeightError&) {
-    broken = std::current_exception();
-    return std::nullopt;
-  }
-}
-
-void check_frame_rate(const std::string& text, Problems& problems) {
-  try {
-    media::parse_frame_rate(text);
-  } catch (const ConfigError& error) {
-    problems.add(error.what());
-  }
-}
 
 // Reads given noise once before the work, which would be lost if it did not fit.
 void check_noise(const pipeline::GenerationRequest& request, int64_t num_channels,

@@ -78,12 +78,15 @@ ParsedFlags::ParsedFlags(Command command, std::map<std::string, std::vector<std:
                          std::vector<std::string> arguments)
     : command_(command), given_(std::move(given)), arguments_(std::move(arguments)) {}
 
-const std::vector<std::string>* ParsedFlags::find(const std::string& name) const {
+bool ParsedFlags::takes(const std::string& name) const {
   const auto& table = flag_table();
-  const bool known = std::any_of(table.begin(), table.end(), [&](const Flag& flag) {
+  return std::any_of(table.begin(), table.end(), [&](const Flag& flag) {
     return flag.name() == name && (flag.commands & command_) != 0;
   });
-  if (!known) fail<ShapeError>("ParsedFlags: not in the table: got ", name);
+}
+
+const std::vector<std::string>* ParsedFlags::find(const std::string& name) const {
+  if (!takes(name)) fail<ShapeError>("ParsedFlags: not in the table: got ", name);
   const auto found = given_.find(name);
   return found == given_.end() ? nullptr : &found->second;
 }

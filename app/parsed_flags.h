@@ -19,6 +19,9 @@ class ParsedFlags {
   ParsedFlags(Command command, std::map<std::string, std::vector<std::string>> given,
               std::vector<std::string> arguments);
 
+  /// Whether the command has this flag at all; asking for the value of another is a bug.
+  bool takes(const std::string& name) const;
+
   bool has(const std::string& name) const;
   std::optional<std::string> text(const std::string& name) const;
 

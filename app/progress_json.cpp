@@ -3,18 +3,12 @@
 #include "app/progress_kinds.h"
 
 namespace reel::app {
-namespace {
 
-using nlohmann::json;
-
-// Keys keep their order, "format" and "event" first, so that people can read the lines too.
 std::string event_line(const std::string& name, const nlohmann::ordered_json& fields) {
   nlohmann::ordered_json event = {{"format", 1}, {"event", name}};
   event.update(fields);
-  return event.dump(-1, ' ', false, json::error_handler_t::replace);
+  return event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
-
-}  // namespace
 
 void JsonProgress::clip_started(size_t clip, size_t num_clips, uint64_t seed) {
   pace_ = {};

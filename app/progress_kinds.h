@@ -1,6 +1,7 @@
 // The kinds of progress; make_progress() picks one.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "app/progress.h"
@@ -11,6 +12,9 @@ namespace reel::app {
 
 /// "1.24 s a step, sparse, density 0.31, ETA 0:47".
 std::string step_line(const pipeline::StepReport& report, const StepPace& pace);
+
+/// {"format":1, "event":name, ...} on one line. Keys keep their order, so that people can read it.
+std::string event_line(const std::string& name, const nlohmann::ordered_json& fields);
 
 /// Lets through at most one report per 10 %.
 class TenthCounter {

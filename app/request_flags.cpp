@@ -69,8 +69,11 @@ attention::ScheduleOptions schedule_options(const ParsedFlags& flags, Problems& 
 
 pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& problems) {
   pipeline::RequestOptions options;
-  options.prompt = flags.text("--prompt");
-  options.prompt_file = path_of(flags, "--prompt-file");
+  if (flags.takes("--prompt")) {  // else prompts come from elsewhere
+    options.prompt = flags.text("--prompt");
+    options.prompt_file = path_of(flags, "--prompt-file");
+    options.noise_file = path_of(flags, "--latents");
+  }
   options.negative_prompt = flags.text("--negative-prompt");
   options.prompt_template = flags.text("--template").value_or(options.prompt_template);
   take_size(flags, options, problems);
@@ -81,7 +84,6 @@ pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& pro
   options.cfg_scale = flags.number("--cfg-scale", problems);
   options.flow_shift = flags.number("--flow-shift", problems);
   options.frame_rate = flags.text("--fps");
-  options.noise_file = path_of(flags, "--latents");
   options.attention_mode = flags.text("--attn");
   options.tau = flags.number("--tau", problems);
   options.stride = flags.integer("--stride", problems);

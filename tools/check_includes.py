@@ -13,7 +13,7 @@ import tempfile
 
 # Folder -> folders of ours that it may include beside itself.
 EVERYTHING = {
-    "app", "attention", "core", "dit", "eval", "media", "pipeline", "schedulers", "text_encoder", "vae", "weights",
+    "app", "attention", "batch", "core", "dit", "eval", "media", "pipeline", "schedulers", "text_encoder", "vae", "weights",
 }
 MAY_USE = {
     "core": set(),
@@ -26,6 +26,7 @@ MAY_USE = {
     "media": {"core"},
     "pipeline": {"core", "weights", "text_encoder", "dit", "attention", "schedulers", "vae", "media"},
     "eval": {"core", "media", "pipeline"},
+    "batch": {"core", "weights", "text_encoder", "media", "pipeline"},
     "app": EVERYTHING,
     "benchmarks": EVERYTHING | {"tests"},
     "tests": EVERYTHING | {"benchmarks"},  # whose synthetic inputs are tested too

@@ -38,7 +38,7 @@ TEST(CommandLine, HelpsAndTellsItsVersion) {
 
 TEST(CommandLine, RefusesCommandsItDoesNotHave) {
   for (const char* later :
-       {"batch", "compare", "sweep", "vbench", "decode", "replay", "doctor", "metrics"}) {
+       {"compare", "sweep", "vbench", "decode", "replay", "doctor", "metrics"}) {
     const auto run = run_program({later, "x"});
     EXPECT_EQ(run.exit_code, 2);
     EXPECT_EQ(run.messages, std::string("sparsereel: ") + later + ": not in this version\n");

@@ -124,8 +124,7 @@ TEST(ParsedFlags, SuggestsTheNearestFlag) {
 TEST(ParsedFlags, RefusesFlagsOfLaterVersionsInsteadOfIgnoringThem) {
   for (const std::string words :
        {"--config f.json", "--set a.b=c", "--offload auto", "--use-cpu-offload", "--max-vram 24",
-        "--resume", "--shard 1/2", "--keep-going", "--max-failures 3", "--checkpoint-every 5",
-        "--density-maps d"}) {
+        "--checkpoint-every 5", "--density-maps d"}) {
     const size_t space = words.find(' ');
     std::vector<std::string> given = {words.substr(0, space)};
     if (space != std::string::npos) given.push_back(words.substr(space + 1));
@@ -134,10 +133,10 @@ TEST(ParsedFlags, RefusesFlagsOfLaterVersionsInsteadOfIgnoringThem) {
 }
 
 TEST(ParsedFlags, TellsAllProblemsAtOnce) {
-  EXPECT_EQ(refusal({"--resume", "--stpes", "4", "--tau", "0.9", "--threshold", "0.8"}),
+  EXPECT_EQ(refusal({"--offload", "auto", "--stpes", "4", "--tau", "0.9", "--threshold", "0.8"}),
             "generate: 3 problems\n"
             "  --tau: came more than once\n"
-            "  --resume: not in this version\n"
+            "  --offload: not in this version\n"
             "  --stpes: unknown flag; did you mean --steps?");
   EXPECT_EQ(refusal({"cat.mp4"}),
             "generate: unexpected argument: got cat.mp4, want a flag before it");

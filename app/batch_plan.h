@@ -1,0 +1,38 @@
+// Everything that `batch` decides before it loads anything.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/parsed_flags.h"
+#include "batch/job.h"
+#include "batch/job_line.h"
+#include "batch/run_folder.h"
+#include "batch/run_jobs.h"
+#include "pipeline/compute_choice.h"
+#include "weights/model_folder.h"
+
+namespace reel::app {
+
+struct BatchPlan {
+  weights::ModelFolder model;
+  pipeline::ComputeChoice compute;
+  std::string tokenizers_sha256;
+  batch::RunFolder folder;
+  std::string date;              ///< of {date} in names
+  std::vector<batch::Job> jobs;  ///< of all shards
+  batch::RunOptions options;
+  bool save_latents = false;
+  std::vector<std::string> notes;  ///< for the user, each once
+};
+
+/// Reads the job file and checks flags, lines, model folder and names together. Throws ConfigError
+/// with all problems of all lines; only if there is none, the WeightError of the model folder.
+BatchPlan plan_batch(const ParsedFlags& flags);
+
+/// What --dry-run prints: totals, the jobs with their state, and how long they will take if the run
+/// folder has finished ones to measure by.
+std::string batch_plan_text(const BatchPlan& plan);
+
+}  // namespace reel::app

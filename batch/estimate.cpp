@@ -1,0 +1,47 @@
+#include "batch/estimate.h"
+
+#include <algorithm>
+#include <fstream>
+
+namespace reel::batch {
+namespace {
+
+using nlohmann::json;
+
+// Denoising and decoding; what is loaded once is no job's.
+std::optional<double> seconds_of(const json& metadata) {
+  if (!metadata.is_object() || !metadata.contains("timing_ms")) return std::nullopt;
+  const json& timing = metadata["timing_ms"];
+  double total = 0;
+  for (const char* stage : {"denoise", "decode"}) {
+    if (!timing.contains(stage) || !timing[stage].is_number()) return std::nullopt;
+    total += timing[stage].get<double>();
+  }
+  return total / 1000;
+}
+
+}  // namespace
+
+double work_of(const pipeline::GenerationRequest& request) {
+  const double passes = request.uses_negative_prompt() ? 2 : 1;
+  return static_cast<double>(request.geometry().num_image_tokens) *
+         static_cast<double>(request.num_steps) * passes;
+}
+
+std::optional<Pace> measured_pace(const RunFolder& folder, const std::vector<Job>& jobs) {
+  std::vector<double> paces;
+  for (const auto& job : jobs) {
+    std::ifstream stream(folder.sidecar(job), std::ios::binary);
+    if (!stream) continue;
+    const json metadata = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    if (const auto seconds = seconds_of(metadata)) {
+      paces.push_back(*seconds / work_of(job.request));
+    }
+  }
+  if (paces.empty()) return std::nullopt;
+  const auto middle = paces.begin() + static_cast<ptrdiff_t>(paces.size() / 2);
+  std::nth_element(paces.begin(), middle, paces.end());
+  return Pace{.seconds_per_work = *middle, .num_videos = paces.size()};
+}
+
+}  // namespace reel::batch
