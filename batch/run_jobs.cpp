@@ -1,5 +1,7 @@
 #include "batch/run_jobs.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <deque>
 #include <thread>
@@ -154,13 +156,19 @@ Run::Step Run::render(const Job& job) {
 Run::Step Run::take(const Job& job) {
   stop_.throw_if_requested();
   if (!locks_.try_take(job.video)) return Step::kTaken;
-  if (!options_.overwrite && folder_.state(job) == VideoState::kDone) {
-    locks_.release(job.video);
+  const VideoState state = options_.overwrite ? VideoState::kMissing : folder_.state(job);
+  Step step = Step::kNext;
+  if (state == VideoState::kDone) {
     ++summary_.num_done_elsewhere;
     observer_.job_done_elsewhere(job);
-    return Step::kNext;
+  } else if (state == VideoState::kForeign) {
+    constexpr int kUsage = 2;
+    step = note_failure(job, {.exit_code = kUsage,
+                              .message = fmt::format("{}: is there already, and no batch made it",
+                                                     folder_.video(job).string())});
+  } else {
+    step = render(job);
   }
-  const Step step = render(job);
   locks_.release(job.video);
   return step;
 }

@@ -59,8 +59,8 @@ class RunObserver {
 struct RunOptions {
   bool overwrite = false;               ///< renders what is done again
   bool keep_going = false;              ///< goes on after a failure
-  std::optional<int64_t> max_failures;  ///< stops at that many; goes on before
-  Shard shard;
+  std::optional<int64_t> max_failures = {};  ///< stops at that many; goes on before
+  Shard shard = {};
 };
 
 /// What one process did. All numbers count jobs of its shard.

@@ -1,11 +1,11 @@
 // Runs that are stopped or run out of disk leave nothing half-written.
 #include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
-#include <sys/mount.h>
 
 #include <csignal>
 
 #include "tests/e2e/program_fixture.h"
+#include "tests/e2e/small_disk.h"
 
 namespace reel::testing {
 namespace {
@@ -53,25 +53,6 @@ TEST_F(ProgramStops, OnSamplesKeepsThoseThatAreDone) {
   EXPECT_THAT(names, ::testing::Contains("0.mp4"));
   for (const auto& name : names) EXPECT_THAT(name, ::testing::EndsWith(".mp4"));
 }
-
-// A file system of its own, as small as the test wants it.
-class SmallDisk {
- public:
-  SmallDisk(const std::filesystem::path& folder, const std::string& size) : folder_(folder) {
-    std::filesystem::create_directory(folder);
-    mounted_ = ::mount("tmpfs", folder.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  ~SmallDisk() {
-    if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  std::filesystem::path folder_;
-  bool mounted_;
-};
 
 TEST_F(ProgramStops, WhenTheDiskIsFull) {
   const auto folder = folder_ / "disk";
