@@ -32,7 +32,7 @@ TEST_F(BatchKilled, AtRandomMomentsRendersEachJobOnce) {
     Program program(arguments);
     // Half of the kills come while models load, half while jobs are rendered.
     if (i % 2 == 1) program.wait_for_output("\"job_start\"");
-    const int most_ms = i % 2 == 1 ? 60 * num_jobs / num_kills : 400;
+    const int most_ms = i % 2 == 1 ? 140 * num_jobs / num_kills : 400;
     std::this_thread::sleep_for(
         std::chrono::milliseconds(std::uniform_int_distribution<int>(0, most_ms)(random)));
     program.send(SIGKILL);
