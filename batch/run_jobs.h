@@ -57,8 +57,8 @@ class RunObserver {
 };
 
 struct RunOptions {
-  bool overwrite = false;               ///< renders what is done again
-  bool keep_going = false;              ///< goes on after a failure
+  bool overwrite = false;                    ///< renders what is done again
+  bool keep_going = false;                   ///< goes on after a failure
   std::optional<int64_t> max_failures = {};  ///< stops at that many; goes on before
   Shard shard = {};
 };

@@ -5,6 +5,8 @@ find_path(Torch_INCLUDE_DIR ATen/ATen.h HINTS "${TORCH_WHEEL_DIR}/include" NO_DE
 foreach(name torch_cpu c10 torch_cuda c10_cuda)
   find_library(Torch_${name}_LIBRARY ${name} HINTS "${TORCH_WHEEL_DIR}/lib" NO_DEFAULT_PATH)
 endforeach()
+# Under the name that LibTorch needs it by: a second OpenMP would be a second pool of threads.
+find_file(Torch_gomp_LIBRARY libgomp.so.1 HINTS "${TORCH_WHEEL_DIR}/lib" NO_DEFAULT_PATH)
 if(Torch_INCLUDE_DIR)
   set(version_header "${Torch_INCLUDE_DIR}/torch/headeronly/version.h")
   file(STRINGS "${version_header}" lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
@@ -14,20 +16,21 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Torch
-  REQUIRED_VARS Torch_INCLUDE_DIR Torch_torch_cpu_LIBRARY Torch_c10_LIBRARY
+  REQUIRED_VARS Torch_INCLUDE_DIR Torch_torch_cpu_LIBRARY Torch_c10_LIBRARY Torch_gomp_LIBRARY
   VERSION_VAR Torch_VERSION
   REASON_FAILURE_MESSAGE "run scripts/setup first")
 
 if(Torch_FOUND AND NOT TARGET Torch::Torch)
-  foreach(name torch_cpu c10 c10_cuda)
+  foreach(name torch_cpu c10 c10_cuda gomp)
     add_library(Torch::${name} SHARED IMPORTED)
     set_target_properties(Torch::${name} PROPERTIES IMPORTED_LOCATION "${Torch_${name}_LIBRARY}")
   endforeach()
   add_library(Torch::Torch INTERFACE IMPORTED)
-  target_link_libraries(Torch::Torch INTERFACE Torch::torch_cpu Torch::c10)
+  target_link_libraries(Torch::Torch INTERFACE Torch::torch_cpu Torch::c10 Torch::gomp)
   # -idirafter, not SYSTEM: the wheel carries fmt 12, which must not shadow the fmt that spdlog was
   # built with.
-  target_compile_options(Torch::Torch INTERFACE
+  # -fopenmp, because at::parallel_for is a header that runs on one thread without it.
+  target_compile_options(Torch::Torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-idirafter ${Torch_INCLUDE_DIR}\
  -idirafter ${Torch_INCLUDE_DIR}/torch/csrc/api/include>")
   if(Torch_torch_cuda_LIBRARY AND Torch_c10_cuda_LIBRARY)
