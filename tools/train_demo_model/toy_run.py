@@ -83,13 +83,13 @@ def main() -> None:
     script(make_tokenizers, model)
     for piece in (1, 2):  # the second piece resumes the first
         resume = ("--resume", work / "vae1") if piece == 2 else ()
-        script(train_vae, "--out", work / f"vae{piece}", *resume, "--minutes", 0.5,
+        script(train_vae, "--out", work / f"vae{piece}", *resume, "--minutes", 4,
                "--total-seconds", 2 * piece, *toy)
     script(export, "vae", work / "vae2", model)
     last = ()
     for stage in ("images", "clips", "distil"):
         script(train_dit, "--stage", stage, "--model", model, *last, "--out", work / stage,
-               "--minutes", 0.5, "--total-seconds", 3, "--pool", 16, *toy)
+               "--minutes", 4, "--total-seconds", 3, "--pool", 16, *toy)
         check_log(work / stage, stage)
         last = ("--resume", work / stage)
     script(export, "dit", work / "distil", model)

@@ -194,7 +194,7 @@ def run(args) -> None:
     print(f"pool of {args.pool} in {time.monotonic() - started:.1f} s", flush=True)
     long_pool, pick = None, torch.Generator().manual_seed(len(state["log"]))
     schedule = Schedule(args.rate or RATES[args.stage], args.total_seconds, state["elapsed"],
-                        warmup_steps=20 if toy else 100)
+                        warmup_steps=20 if toy else 100, tick=0.2 if toy else None)
     reserve = 3.0 if toy else 25.0
     step, report, marks, losses = 0, schedule.elapsed, (time.monotonic(), 0), {}
     while True:

@@ -150,7 +150,7 @@ def main(argv: list[str] | None = None) -> None:
     copies = WorkingCopy([vae], dtype)
     working = quicken(copies.modules[0])
     optimizer = Optimizer(vae.named_parameters(), is_matrix)
-    schedule = Schedule(args.rate, args.total_seconds, elapsed)
+    schedule = Schedule(args.rate, args.total_seconds, elapsed, tick=0.2 if toy else None)
     generator = torch.Generator(args.device).manual_seed(int(elapsed) + 1)
     started = time.monotonic()
     pool = Pool(8 if toy else args.pool, sizes.side, frames, args.device, int(elapsed) * 1000)
