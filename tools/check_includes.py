@@ -13,7 +13,7 @@ import tempfile
 
 # Folder -> folders of ours that it may include beside itself.
 EVERYTHING = {
-    "app", "attention", "batch", "core", "dit", "eval", "media", "pipeline", "schedulers", "text_encoder", "vae", "weights",
+    "app", "attention", "batch", "core", "dit", "eval", "media", "pipeline", "schedulers", "text_encoder", "vae", "vbench", "weights",
 }
 MAY_USE = {
     "core": set(),
@@ -27,6 +27,7 @@ MAY_USE = {
     "pipeline": {"core", "weights", "text_encoder", "dit", "attention", "schedulers", "vae", "media"},
     "eval": {"core", "media", "pipeline"},
     "batch": {"core", "weights", "text_encoder", "media", "pipeline"},
+    "vbench": {"core", "media"},
     "app": EVERYTHING,
     "benchmarks": EVERYTHING | {"tests"},
     "tests": EVERYTHING | {"benchmarks"},  # whose synthetic inputs are tested too
