@@ -1,7 +1,7 @@
 // `sparsereel batch`: a list of jobs, rendered once each whatever happens on the way.
 #include <ATen/Parallel.h>
 
-#include "app/batch_plan.h"
+#include "app/batch.h"
 #include "app/batch_progress.h"
 #include "app/batch_renderer.h"
 #include "app/commands.h"
@@ -22,17 +22,23 @@ int exit_code_of(const batch::RunSummary& summary) {
 }  // namespace
 
 int run_batch(const ParsedFlags& flags, Console& console) {
+  const BatchPlan plan = plan_batch(flags);
+  if (show_plan(plan, flags, console)) return 0;
+  return render_batch(plan, flags, console);
+}
+
+bool show_plan(const BatchPlan& plan, const ParsedFlags& flags, Console& console) {
+  for (const auto& note : plan.notes) console.warn(note);
+  if (!flags.has("--dry-run")) return false;
+  const std::string text = batch_plan_text(plan, flags.text("--measured"));
+  console.result(text.substr(0, text.size() - 1));
+  return true;
+}
+
+int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& console) {
   Problems problems;
   const std::string mode = progress_mode(flags, problems);
   problems.throw_if_any<ConfigError>("batch");
-  const BatchPlan plan = plan_batch(flags);
-  for (const auto& note : plan.notes) console.warn(note);
-  if (flags.has("--dry-run")) {
-    const std::string text = batch_plan_text(plan);
-    console.result(text.substr(0, text.size() - 1));
-    return 0;
-  }
-
   at::set_num_threads(plan.compute.threads);
   plan.folder.make();
   plan.folder.keep_date(plan.date);

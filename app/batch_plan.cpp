@@ -327,7 +327,7 @@ BatchPlan plan_batch(const ParsedFlags& flags) {
   return plan;
 }
 
-std::string batch_plan_text(const BatchPlan& plan) {
+std::string batch_plan_text(const BatchPlan& plan, const std::optional<std::string>& measured) {
   std::string list;
   double work = 0;
   size_t num_jobs = 0;
@@ -353,10 +353,18 @@ std::string batch_plan_text(const BatchPlan& plan) {
                                  plan.jobs.size(), num_jobs - num_to_do, num_to_do);
   text += fmt::format("folder     {}\ndevice     {}\n", plan.folder.root().string(),
                       plan.compute.device.str());
-  const auto pace = batch::measured_pace(plan.folder, plan.jobs);
-  text += pace ? fmt::format("time       about {} for what is to do, measured on {} videos there\n",
-                             duration_text(pace->seconds_per_work * work), pace->num_videos)
-               : "time       unknown: no finished video of this list to measure by\n";
+  const auto pace = measured ? std::optional(batch::pace_of_file(*measured))
+                             : batch::measured_pace(plan.folder, plan.jobs);
+  if (pace) {
+    const double seconds = pace->seconds_per_work * work;
+    text += fmt::format(
+        "time       about {} for what is to do ({:.2f} hours of one {}), measured on {}\n",
+        duration_text(seconds), seconds / 3600,
+        plan.compute.device.is_cuda() ? "GPU" : "CPU process",
+        measured ? printable(*measured) : fmt::format("{} videos there", pace->num_videos));
+  } else {
+    text += "time       unknown: no finished video of this list to measure by; see --measured\n";
+  }
   return text + "videos\n" + list;
 }
 

@@ -31,8 +31,9 @@ struct BatchPlan {
 /// with all problems of all lines; only if there is none, the WeightError of the model folder.
 BatchPlan plan_batch(const ParsedFlags& flags);
 
-/// What --dry-run prints: totals, the jobs with their state, and how long they will take if the run
-/// folder has finished ones to measure by.
-std::string batch_plan_text(const BatchPlan& plan);
+/// What --dry-run prints: totals, the jobs with their state, and how long they will take, measured
+/// by the video or sidecar `measured`, else by finished ones in the run folder. Throws ConfigError
+/// if `measured` holds no times.
+std::string batch_plan_text(const BatchPlan& plan, const std::optional<std::string>& measured);
 
 }  // namespace reel::app

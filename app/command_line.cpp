@@ -1,5 +1,7 @@
 #include "app/command_line.h"
 
+#include <fmt/format.h>
+
 #include "app/commands.h"
 #include "app/exit_code.h"
 #include "app/help.h"
@@ -23,13 +25,35 @@ const CommandInfo& find_command(const std::string& name) {
                     nearest ? "; did you mean " + *nearest + "?" : "; see sparsereel --help");
 }
 
+// How many words beside flags a command takes.
+size_t max_arguments(const CommandInfo& command) {
+  constexpr size_t kMostSystems = 32;
+  switch (static_cast<Command>(command.command)) {
+    case kGenerate:
+    case kVbenchPrepare:
+      return 0;
+    case kVbenchScore:
+      return kMostSystems;
+    default:
+      return 1;
+  }
+}
+
+// Commands of two words, such as "vbench run", are one name in the table.
+bool is_first_word(const std::string& word) {
+  for (const auto& command : command_table()) {
+    if (command.name.starts_with(word + " ")) return true;
+  }
+  return false;
+}
+
 int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE* results,
                 std::FILE* messages) {
   Problems problems;
   const Verbosity level = verbosity(flags, problems);
   problems.throw_if_any<ConfigError>(std::string(command.name));
   Console console(results, messages, level);
-  const bool has_log = command.command != kInspect && flags.has("--log-file");
+  const bool has_log = flags.takes("--log-file") && flags.has("--log-file");
   if (has_log) console.open_log(*flags.text("--log-file"));
   try {
     switch (static_cast<Command>(command.command)) {
@@ -41,6 +65,16 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_batch(flags, console);
       case kInspect:
         return run_inspect(flags, console);
+      case kVbenchPrepare:
+        return run_vbench_prepare(flags, console);
+      case kVbenchRun:
+        return run_vbench_run(flags, console);
+      case kVbenchCheck:
+        return run_vbench_check(flags, console);
+      case kVbenchEvaluate:
+        return run_vbench_evaluate(flags, console);
+      case kVbenchScore:
+        return run_vbench_score(flags, console);
     }
     return 0;
   } catch (...) {
@@ -66,9 +100,15 @@ int dispatch(const std::vector<std::string>& words, std::FILE* results, std::FIL
     console.result(text.substr(0, text.size() - 1));
     return 0;
   }
-  const CommandInfo& command = find_command(name);
-  const ParsedFlags flags =
-      parse_flags(command, {words.begin() + 1, words.end()}, command.command == kGenerate ? 0 : 1);
+  const bool two_words = is_first_word(name);
+  if (two_words && (words.size() == 1 || words[1].starts_with('-'))) {
+    console.result(program_help());
+    return words.size() == 1 ? 2 : 0;
+  }
+  const CommandInfo& command =
+      find_command(two_words ? fmt::format("{} {}", name, words[1]) : name);
+  const ParsedFlags flags = parse_flags(command, {words.begin() + (two_words ? 2 : 1), words.end()},
+                                        max_arguments(command));
   if (flags.has("--help")) {
     console.result(command_help(command));
     return 0;

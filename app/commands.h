@@ -10,5 +10,10 @@ int run_generate(const ParsedFlags& flags, Console& console);
 int run_batch(const ParsedFlags& flags, Console& console);
 int run_probe_command(const ParsedFlags& flags, Console& console);
 int run_inspect(const ParsedFlags& flags, Console& console);
+int run_vbench_prepare(const ParsedFlags& flags, Console& console);
+int run_vbench_run(const ParsedFlags& flags, Console& console);
+int run_vbench_check(const ParsedFlags& flags, Console& console);
+int run_vbench_evaluate(const ParsedFlags& flags, Console& console);
+int run_vbench_score(const ParsedFlags& flags, Console& console);
 
 }  // namespace reel::app

@@ -3,9 +3,11 @@
 namespace reel::app {
 namespace {
 
-constexpr unsigned kRender = kGenerate | kBatch;
+constexpr unsigned kJobLists = kBatch | kVbenchRun;
+constexpr unsigned kRender = kGenerate | kJobLists;
+constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
-constexpr unsigned kAll = kBoth | kInspect;
+constexpr unsigned kAll = kBoth | kInspect | kVbenchOther;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -17,6 +19,7 @@ constexpr std::string_view kVae = "VAE";
 constexpr std::string_view kEncoder = "Encoder";
 constexpr std::string_view kOutput = "Output";
 constexpr std::string_view kJobs = "Jobs";
+constexpr std::string_view kVbench = "VBench";
 constexpr std::string_view kTensors = "Tensors";
 constexpr std::string_view kDevice = "Device";
 constexpr std::string_view kMessages = "Messages";
@@ -104,10 +107,27 @@ const std::vector<Flag>& flag_table() {
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
     {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
 
-    {kJobs, kBatch, "--resume", kNone, "", "yes", "skip videos that are complete and made with the same settings"},
-    {kJobs, kBatch, "--shard", kOne, "i/n", "1/1", "only jobs i, i+n, i+2n, ... of the list"},
-    {kJobs, kBatch, "--keep-going", kNone, "", "", "go on after a job that failed; exit code 5 at the end"},
-    {kJobs, kBatch, "--max-failures", kOne, "N", "", "go on, but stop at the Nth failure"},
+    {kJobs, kJobLists, "--resume", kNone, "", "yes", "skip videos that are complete and made with the same settings"},
+    {kJobs, kJobLists, "--shard", kOne, "i/n", "1/1", "only jobs i, i+n, i+2n, ... of the list"},
+    {kJobs, kJobLists, "--keep-going", kNone, "", "", "go on after a job that failed; exit code 5 at the end"},
+    {kJobs, kJobLists, "--measured", kOne, "FILE", "", "--dry-run: estimate the time from this video or sidecar of a clip of like size"},
+    {kJobs, kJobLists, "--max-failures", kOne, "N", "", "go on, but stop at the Nth failure"},
+
+    {kVbench, kVbenchPrepare | kVbenchCheck | kVbenchEvaluate, "--info", kOne, "FILE", "", "VBench_full_info.json; prepare: default that of an installed vbench package"},
+    {kVbench, kVbenchPrepare | kVbenchEvaluate, "--dimension", kOne, "LIST", "all", "dimensions, separated by commas"},
+    {kVbench, kVbenchPrepare, "--every", kOne, "K", "1", "every Kth prompt only, from the first on"},
+    {kVbench, kVbenchPrepare | kVbenchCheck, "--samples", kOne, "N", "5", "videos a prompt"},
+    {kVbench, kVbenchPrepare, "--flicker-samples", kOne, "N", "25 if named by --dimension", "videos a prompt of temporal_flickering, for VBench's static filter"},
+    {kVbench, kVbenchPrepare, "--long", kOne, "FILE", "", "line k is the text to encode for entry k; names keep the short prompt"},
+    {kVbench, kVbenchPrepare, "-s,--seed", kOne, "N", "42", "of a prompt's video 0; video i has seed N + i"},
+    {kVbench, kVbenchPrepare, "-o,--output", kOne, "FILE", "", "job list to write, FILE.jsonl"},
+    {kVbench, kVbenchEvaluate, "--results", kOne, "DIR", "DIR/vbench", "folder of results, one a dimension; what is there is not evaluated again"},
+    {kVbench, kVbenchEvaluate, "--vbench", kOne, "PROGRAM", "vbench", "VBench's program, or its evaluate.py"},
+    {kVbench, kVbenchEvaluate, "--ngpus", kOne, "N", "", "passed on; the same for all systems that are compared"},
+    {kVbench, kVbenchEvaluate, "--partial", kNone, "", "", "evaluate although videos are missing"},
+    {kVbench, kVbenchScore, "--markdown", kOne, "FILE", "", "write the table as Markdown too"},
+    {kVbench, kVbenchScore, "--html", kOne, "FILE", "", "write the table as a page"},
+    {kVbench, kVbenchPrepare | kVbenchScore, "--overwrite", kNone, "", "", "replace files that are there already"},
 
     {kTensors, kProbe, "--in", kOne, "FILE", "", "safetensors, or a text file of prompts (tokenize, encode)"},
     {kTensors, kProbe, "--out", kOne, "FILE", "", "safetensors to write"},
@@ -116,7 +136,7 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
 
-    {kMessages, kInspect, "--json", kNone, "", "", "print JSON"},
+    {kMessages, kInspect | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
     {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
     {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
@@ -141,6 +161,17 @@ const std::vector<CommandInfo>& command_table() {
     {"batch", "FILE --model DIR [--output-dir DIR]",
      "Render a list of jobs (JSON lines, CSV, or a prompt a line); run it again to go on where it stopped.",
      "sparsereel batch jobs.jsonl --model ckpts --output-dir runs/cats --shard 1/4", kBatch},
+    {"vbench prepare", "-o JOBS.jsonl [--info FILE]",
+     "Make the job list of a VBench run: names, samples and seeds of its protocol.",
+     "sparsereel vbench prepare --info VBench_full_info.json --every 10 -o jobs.jsonl", kVbenchPrepare},
+    {"vbench run", "JOBS.jsonl --model DIR --output-dir DIR", "Render that list; resumable and sharded as batch is.",
+     "sparsereel vbench run jobs.jsonl --model ckpts --output-dir runs/dense --attn dense --shard 1/8", kVbenchRun},
+    {"vbench check", "DIR", "Look for missing, broken, wrong and stray videos; exit code 5 unless the set is complete.",
+     "sparsereel vbench check runs/dense", kVbenchCheck},
+    {"vbench evaluate", "DIR", "Run an installed VBench, one dimension after the other; run it again to go on.",
+     "sparsereel vbench evaluate runs/dense --info VBench_full_info.json", kVbenchEvaluate},
+    {"vbench score", "[NAME=]RESULTS ...", "Quality, semantic and total score; several systems side by side.",
+     "sparsereel vbench score dense=runs/dense/vbench sparse=runs/sparse/vbench --html scores.html", kVbenchScore},
     {"probe", "STAGE --model DIR --in IN --out OUT",
      "Run one stage alone, tensors in, tensors out.\nStages: tokenize, encode, llama, clip, "
      "schedule, dit, vae-decode, vae-encode, xattn, denoise.",
@@ -149,7 +180,6 @@ const std::vector<CommandInfo>& command_table() {
      "sparsereel inspect cat.mp4 --json", kInspect},
     {"compare", "", "", "", 0},
     {"sweep", "", "", "", 0},
-    {"vbench", "", "", "", 0},
     {"decode", "", "", "", 0},
     {"replay", "", "", "", 0},
     {"doctor", "", "", "", 0},

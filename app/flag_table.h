@@ -11,7 +11,17 @@ namespace reel::app {
 enum class Values { kNone, kOne, kTwo, kOptional };
 
 /// Which commands take a flag; a set of bits.
-enum Command : unsigned { kGenerate = 1, kProbe = 2, kInspect = 4, kBatch = 8 };
+enum Command : unsigned {
+  kGenerate = 1,
+  kProbe = 2,
+  kInspect = 4,
+  kBatch = 8,
+  kVbenchPrepare = 1U << 16,
+  kVbenchRun = 1U << 17,
+  kVbenchCheck = 1U << 18,
+  kVbenchEvaluate = 1U << 19,
+  kVbenchScore = 1U << 20,
+};
 
 struct Flag {
   std::string_view group;      ///< its heading in the help

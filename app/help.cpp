@@ -46,7 +46,7 @@ std::string program_help() {
   for (const auto& command : command_table()) {
     if (command.command == 0) continue;
     const std::string help(command.help);
-    text << fmt::format("  {:<10}{}\n", command.name, help.substr(0, help.find('\n')));
+    text << fmt::format("  {:<17}{}\n", command.name, help.substr(0, help.find('\n')));
   }
   text << "\n'sparsereel COMMAND --help' lists the flags of a command, 'sparsereel --version' what "
           "this\nprogram was built with.\n";

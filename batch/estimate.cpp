@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "core/error.h"
+
 namespace reel::batch {
 namespace {
 
@@ -42,6 +44,28 @@ std::optional<Pace> measured_pace(const RunFolder& folder, const std::vector<Job
   const auto middle = paces.begin() + static_cast<ptrdiff_t>(paces.size() / 2);
   std::nth_element(paces.begin(), middle, paces.end());
   return Pace{.seconds_per_work = *middle, .num_videos = paces.size()};
+}
+
+Pace pace_of_file(const std::filesystem::path& file) {
+  json metadata = video_metadata(file);
+  if (metadata.is_null()) {
+    std::ifstream stream(file, std::ios::binary);
+    metadata = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  }
+  const auto seconds = seconds_of(metadata);
+  if (!seconds || !metadata.contains("request")) {
+    fail<ConfigError>(file.string(), ": holds no times: want a video or sidecar of SparseReel");
+  }
+  const json& made = metadata["request"];
+  pipeline::GenerationRequest request;
+  request.size = {.frames = made.value("frames", int64_t{0}),
+                  .height = made.value("height", int64_t{0}),
+                  .width = made.value("width", int64_t{0})};
+  request.num_steps = made.value("steps", int64_t{0});
+  request.cfg_scale = made.value("cfg_scale", 1.0);
+  const double work = work_of(request);
+  if (!(work > 0)) fail<ConfigError>(file.string(), ": /request: size or steps are missing");
+  return {.seconds_per_work = *seconds / work, .num_videos = 1};
 }
 
 }  // namespace reel::batch

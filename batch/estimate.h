@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -22,5 +23,8 @@ struct Pace {
 
 /// The median over the sidecars of done jobs, loading not counted; none if there is none.
 std::optional<Pace> measured_pace(const RunFolder& folder, const std::vector<Job>& jobs);
+
+/// That of one clip, from its MP4 or sidecar. Throws ConfigError if it holds no times of ours.
+Pace pace_of_file(const std::filesystem::path& file);
 
 }  // namespace reel::batch

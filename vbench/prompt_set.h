@@ -29,11 +29,11 @@ void read_long_prompts(const std::filesystem::path& file, std::vector<Entry>& en
 
 /// What `vbench prepare` is asked for.
 struct Selection {
-  std::vector<std::string> dimensions;  ///< empty: all
-  int64_t every = 1;                    ///< takes entries 1, 1 + k, 1 + 2k, ... of those
+  std::vector<std::string> dimensions = {};  ///< empty: all
+  int64_t every = 1;                         ///< takes entries 1, 1 + k, 1 + 2k, ... of those
   int64_t samples = 5;
-  std::optional<int64_t> flicker_samples;  ///< of temporal_flickering; else 25 if that dimension
-                                           ///< was named, else `samples`
+  std::optional<int64_t> flicker_samples = {};  ///< of temporal_flickering; else 25 if that
+                                                ///< dimension was named, else `samples`
   uint64_t seed = 42;  ///< of sample 0; sample i has seed + i
 };
 

@@ -42,12 +42,12 @@ std::map<std::string, media::VideoFacts> read_all(const fs::path& folder,
     }
     try {
       if (media::mp4_boxes(file).empty()) {
-        check.broken.push_back({video.name, "not an MP4"});
+        check.broken.push_back({video.name, "not an MP4", false});
         continue;
       }
       facts.emplace(video.name, media::read_video_facts(file));
     } catch (const Error& error) {
-      check.broken.push_back({video.name, error.what()});
+      check.broken.push_back({video.name, error.what(), false});
     }
   }
   return facts;
@@ -65,10 +65,10 @@ void judge(const WantedVideo& video, const media::VideoFacts& facts, const Usual
                                : media::frame_rate_text(media::parse_frame_rate(video.frame_rate));
   if (facts.num_frames != frames) {
     check.wrong.push_back(
-        {video.name, fmt::format("{} frames, want {}", facts.num_frames, frames)});
+        {video.name, fmt::format("{} frames, want {}", facts.num_frames, frames), false});
   } else if (rate_text(facts) != rate) {
     check.wrong.push_back(
-        {video.name, fmt::format("{} frames a second, want {}", rate_text(facts), rate)});
+        {video.name, fmt::format("{} frames a second, want {}", rate_text(facts), rate), false});
   } else {
     const double seconds = facts.duration_s;
     check.shortest_s = check.num_good == 0 ? seconds : std::min(check.shortest_s, seconds);
@@ -84,13 +84,11 @@ void find_strays(const fs::path& folder, const std::vector<WantedVideo>& wanted,
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (names.contains(name) && entry.is_regular_file()) continue;
-    std::string what = "not a video of this list: scored by nobody";
-    if (entry.path().extension() != ".mp4" || !entry.is_regular_file()) {
-      what =
-          "VBench takes the ending of all names from whichever file it lists first: no video "
-          "may be found because of this one";
-    }
-    check.stray.push_back({name, what});
+    const bool harmful = entry.path().extension() != ".mp4" || !entry.is_regular_file();
+    const char* what = harmful ? "VBench takes the ending of all names from the file that it lists "
+                                 "first: with this one it may find no video"
+                               : "not a video of this list: scored by nobody";
+    check.stray.push_back({name, what, harmful});
   }
   std::sort(check.stray.begin(), check.stray.end(),
             [](const Finding& a, const Finding& b) { return a.name < b.name; });
@@ -191,7 +189,7 @@ std::string check_text(const SetCheck& check, size_t most_names) {
                         found->second.wanted);
   }
   std::vector<Finding> missing;
-  for (const auto& name : check.missing) missing.push_back({name, ""});
+  for (const auto& name : check.missing) missing.push_back({name, "", false});
   add_findings(text, "missing", missing, most_names);
   add_findings(text, "broken", check.broken, most_names);
   add_findings(text, "wrong", check.wrong, most_names);

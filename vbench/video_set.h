@@ -27,6 +27,7 @@ std::vector<WantedVideo> read_wanted(const std::filesystem::path& file);
 struct Finding {
   std::string name;
   std::string what;
+  bool harmful = false;  ///< a stray that may keep VBench from finding any video
 };
 
 struct DimensionCount {
