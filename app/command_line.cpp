@@ -32,6 +32,8 @@ size_t max_arguments(const CommandInfo& command) {
     case kGenerate:
     case kVbenchPrepare:
       return 0;
+    case kMetrics:
+      return 2;
     case kVbenchScore:
       return kMostSystems;
     default:
@@ -65,6 +67,8 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_batch(flags, console);
       case kInspect:
         return run_inspect(flags, console);
+      case kMetrics:
+        return run_metrics(flags, console);
       case kVbenchPrepare:
         return run_vbench_prepare(flags, console);
       case kVbenchRun:

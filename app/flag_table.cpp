@@ -7,7 +7,7 @@ constexpr unsigned kJobLists = kBatch | kVbenchRun;
 constexpr unsigned kRender = kGenerate | kJobLists;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
-constexpr unsigned kAll = kBoth | kInspect | kVbenchOther;
+constexpr unsigned kAll = kBoth | kInspect | kMetrics | kVbenchOther;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -136,7 +136,7 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
 
-    {kMessages, kInspect | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
+    {kMessages, kInspect | kMetrics | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
     {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
     {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
@@ -178,12 +178,13 @@ const std::vector<CommandInfo>& command_table() {
      "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
     {"inspect", "PATH", "Show a weight file, a checkpoint folder, a video's metadata or a density file.",
      "sparsereel inspect cat.mp4 --json", kInspect},
+    {"metrics", "REFERENCE VIDEOS", "Compare finished videos with their references: PSNR and SSIM.\nTwo files, or two folders whose videos pair by name.",
+     "sparsereel metrics runs/dense/videos runs/sparse/videos", kMetrics},
     {"compare", "", "", "", 0},
     {"sweep", "", "", "", 0},
     {"decode", "", "", "", 0},
     {"replay", "", "", "", 0},
     {"doctor", "", "", "", 0},
-    {"metrics", "", "", "", 0},
   };
   return kCommands;
 }

@@ -16,6 +16,7 @@ enum Command : unsigned {
   kProbe = 2,
   kInspect = 4,
   kBatch = 8,
+  kMetrics = 16,
   kVbenchPrepare = 1U << 16,
   kVbenchRun = 1U << 17,
   kVbenchCheck = 1U << 18,

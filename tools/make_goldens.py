@@ -19,7 +19,7 @@ sys.path.insert(0, str(TOOLS))
 
 from goldens import common  # noqa: E402
 
-PACKAGES = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "numpy")
+PACKAGES = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "numpy", "scikit-image")
 
 
 def modules() -> list[str]:

@@ -34,7 +34,7 @@ struct Selection {
   int64_t samples = 5;
   std::optional<int64_t> flicker_samples = {};  ///< of temporal_flickering; else 25 if that
                                                 ///< dimension was named, else `samples`
-  uint64_t seed = 42;  ///< of sample 0; sample i has seed + i
+  uint64_t seed = 42;                           ///< of sample 0; sample i has seed + i
 };
 
 /// A prompt with all dimensions of the entries that share it.

@@ -33,7 +33,7 @@ std::string refusal(const std::vector<std::string>& words) {
 }
 
 TEST(FlagTable, SpellsNothingTwiceWithinACommand) {
-  for (const Command which : {kGenerate, kProbe, kInspect}) {
+  for (const Command which : {kGenerate, kProbe, kInspect, kBatch, kMetrics}) {
     std::set<std::string> seen;
     for (const auto& flag : flags_of(which)) {
       for (const auto& name : flag.all_names()) EXPECT_TRUE(seen.insert(name).second) << name;
