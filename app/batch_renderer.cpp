@@ -59,7 +59,7 @@ BatchRenderer::BatchRenderer(const BatchPlan& plan, RunProgress& progress, Conso
 
 void BatchRenderer::prepare(const std::vector<const batch::Job*>& jobs) {
   std::set<std::string> sizes;
-  std::set<std::pair<std::string, pipeline::PromptTemplate>> missing;
+  std::set<std::pair<std::string, pipeline::PromptTemplate>> seen, missing;
   for (const auto* job : jobs) {
     const auto& request = job->request;
     const std::string size = std::to_string(request.size.width) + "x" +
@@ -67,7 +67,7 @@ void BatchRenderer::prepare(const std::vector<const batch::Job*>& jobs) {
                              std::to_string(request.size.frames);
     if (sizes.insert(size).second) pipeline::check_memory(request, plan_.model);
     const auto need = [&](const std::string& prompt) {
-      if (missing.contains({prompt, request.prompt_template})) return;
+      if (!seen.insert({prompt, request.prompt_template}).second) return;
       if (!cache_.has(prompt, request.prompt_template)) {
         missing.insert({prompt, request.prompt_template});
       }

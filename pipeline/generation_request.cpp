@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kMostSteps = 10'000;
 constexpr int64_t kMostSamples = 100'000;
+constexpr double kMostGuidance = 1e6;  // the model is told 1000 times that, in fp32
 
 // Values of a user who gives no flag and a model folder without defaults.
 constexpr int64_t kDefaultWidth = 1280;
@@ -137,8 +138,8 @@ void check_sampling(const RequestOptions& options, const GenerationRequest& requ
   if (!steps_fit(request)) {
     problems.add("--steps: out of range: got ", request.num_steps, ", want 1 to ", kMostSteps);
   }
-  if (!std::isfinite(request.guidance) || request.guidance < 0) {
-    problems.add("--guidance: out of range: got ", request.guidance, ", want 0 or more");
+  if (!(request.guidance >= 0 && request.guidance <= kMostGuidance)) {
+    problems.add("--guidance: out of range: got ", request.guidance, ", want 0 to ", kMostGuidance);
   }
   if (!std::isfinite(request.cfg_scale) || request.cfg_scale < 1) {
     problems.add("--cfg-scale: out of range: got ", request.cfg_scale, ", want 1 (off) or more");

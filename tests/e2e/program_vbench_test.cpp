@@ -116,6 +116,21 @@ TEST_F(ProgramVbench, DoesNotEvaluateHalfASet) {
   EXPECT_EQ(evaluate({"--partial"}).exit_code, 0);
 }
 
+TEST_F(ProgramVbench, EstimatesTheHoursFromOneClip) {
+  EXPECT_EQ(prepare().exit_code, 0);
+  const auto clip = folder_ / "clip.mp4";
+  EXPECT_EQ(run_program(generate(clip)).exit_code, 0);
+  const auto plan = run({"--dry-run", "--measured", clip});
+  EXPECT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_THAT(plan.out,
+              ::testing::ContainsRegex(
+                  "time       about [0-9:]+ for what is to do \\([0-9.]+ hours of one CPU "
+                  "process\\), measured on .*clip.mp4"));
+  const auto refused = run({"--dry-run", "--measured", info()});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("info.json: holds no times"));
+}
+
 TEST_F(ProgramVbench, SaysWhatIsMissing) {
   EXPECT_EQ(prepare().exit_code, 0);
   expect_refused({"vbench", "evaluate", run_folder()}, 2, {"no vbench.json in it"});

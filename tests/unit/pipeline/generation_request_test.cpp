@@ -109,7 +109,7 @@ TEST(GenerationRequest, TellsAllProblemsAtOnce) {
                   "--template: unknown template: got film, want auto, video or image",
                   "--frames: not 4k + 1: got 128, want 125 or 129 (the VAE compresses time by 4)",
                   "--steps: out of range: got 0, want 1 to 10000",
-                  "--guidance: out of range: got -1, want 0 or more",
+                  "--guidance: out of range: got -1, want 0 to 1e+06",
                   "--cfg-scale: out of range: got 0.5, want 1 (off) or more",
                   "--flow-shift: out of range: got 0, want above 0",
                   "--seed: not a seed: got -1, want 0 to 18446744073709551615 or random",
