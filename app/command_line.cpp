@@ -30,6 +30,7 @@ size_t max_arguments(const CommandInfo& command) {
   constexpr size_t kMostSystems = 32;
   switch (static_cast<Command>(command.command)) {
     case kGenerate:
+    case kCompare:
     case kVbenchPrepare:
       return 0;
     case kMetrics:
@@ -67,6 +68,8 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_batch(flags, console);
       case kInspect:
         return run_inspect(flags, console);
+      case kCompare:
+        return run_compare(flags, console);
       case kMetrics:
         return run_metrics(flags, console);
       case kVbenchPrepare:

@@ -10,6 +10,7 @@ int run_generate(const ParsedFlags& flags, Console& console);
 int run_batch(const ParsedFlags& flags, Console& console);
 int run_probe_command(const ParsedFlags& flags, Console& console);
 int run_inspect(const ParsedFlags& flags, Console& console);
+int run_compare(const ParsedFlags& flags, Console& console);
 int run_metrics(const ParsedFlags& flags, Console& console);
 int run_vbench_prepare(const ParsedFlags& flags, Console& console);
 int run_vbench_run(const ParsedFlags& flags, Console& console);

@@ -4,7 +4,8 @@ namespace reel::app {
 namespace {
 
 constexpr unsigned kJobLists = kBatch | kVbenchRun;
-constexpr unsigned kRender = kGenerate | kJobLists;
+constexpr unsigned kFiles = kGenerate | kJobLists;  // whose files the user names
+constexpr unsigned kRender = kFiles | kCompare;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
 constexpr unsigned kAll = kBoth | kInspect | kMetrics | kVbenchOther;
@@ -48,8 +49,9 @@ std::string Flag::name() const {
 const std::vector<Flag>& flag_table() {
   using enum Values;
   static const std::vector<Flag> kFlags = {
-    {kPrompts, kGenerate, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
+    {kPrompts, kGenerate | kCompare, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
     {kPrompts, kGenerate, "--prompt-file", kOne, "FILE", "", "the same from a file: all of it but the newline at its end"},
+    {kPrompts, kCompare, "--prompts", kOne, "FILE", "", "several, as batch reads them: a prompt a line"},
     {kPrompts, kRender, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
     {kPrompts, kRender, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
 
@@ -61,7 +63,7 @@ const std::vector<Flag>& flag_table() {
 
     {kSampling, kBoth, "--steps,--infer-steps,--num-inference-steps", kOne, "N", "50", "denoising steps"},
     {kSampling, kRender, "-s,--seed", kOne, "N|random", "42", "of the noise; a random one is recorded"},
-    {kSampling, kRender, "--samples,--num-videos", kOne, "N", "1", "clips with seeds s, s+1, ..."},
+    {kSampling, kFiles, "--samples,--num-videos", kOne, "N", "1", "clips with seeds s, s+1, ..."},
     {kSampling, kBoth, "--guidance,--embedded-cfg-scale,--guidance-scale", kOne, "G", "6", "embedded guidance scale"},
     {kSampling, kRender, "--cfg-scale", kOne, "G", "1", "classifier-free guidance; 1: off, else two passes a step"},
     {kSampling, kBoth, "--flow-shift", kOne, "S", "7", "shift of the sigma schedule"},
@@ -74,6 +76,7 @@ const std::vector<Flag>& flag_table() {
     {kModel, kBoth, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
 
     {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
+    {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps"},
     {kAttention, kBoth, "--tau,--threshold", kOne, "T", "0.95", "share of the scored mass to keep, in (0, 1]; higher is denser"},
     {kAttention, kBoth, "--stride", kOne, "4|8|16", "8", "tokens a strided row when scoring"},
     {kAttention, kBoth, "--block", kOne, "64|128", "128", "tokens a block"},
@@ -98,11 +101,11 @@ const std::vector<Flag>& flag_table() {
     {kEncoder, kRender, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
     {kEncoder, kRender, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
 
-    {kOutput, kRender, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
+    {kOutput, kFiles, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
     {kOutput, kRender, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
     {kOutput, kBoth, "--overwrite", kNone, "", "", "replace files that are there already"},
     {kOutput, kGenerate, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
-    {kOutput, kRender, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
+    {kOutput, kFiles, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
     {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
@@ -136,7 +139,7 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
 
-    {kMessages, kInspect | kMetrics | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
+    {kMessages, kInspect | kMetrics | kCompare | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
     {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
     {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
@@ -180,7 +183,9 @@ const std::vector<CommandInfo>& command_table() {
      "sparsereel inspect cat.mp4 --json", kInspect},
     {"metrics", "REFERENCE VIDEOS", "Compare finished videos with their references: PSNR and SSIM.\nTwo files, or two folders whose videos pair by name.",
      "sparsereel metrics runs/dense/videos runs/sparse/videos", kMetrics},
-    {"compare", "", "", "", 0},
+    {"compare", "-p TEXT|--prompts FILE --model DIR [--with LIST]",
+     "Render prompts dense and with other attention from the same noise, and compare: density, PSNR, SSIM, time.",
+     "sparsereel compare --prompts prompts/demo.txt --model models/demo --with \"tau=0.9; tau=0.95, stride=16\"", kCompare},
     {"sweep", "", "", "", 0},
     {"decode", "", "", "", 0},
     {"replay", "", "", "", 0},

@@ -17,6 +17,7 @@ enum Command : unsigned {
   kInspect = 4,
   kBatch = 8,
   kMetrics = 16,
+  kCompare = 32,
   kVbenchPrepare = 1U << 16,
   kVbenchRun = 1U << 17,
   kVbenchCheck = 1U << 18,

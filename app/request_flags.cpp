@@ -71,6 +71,8 @@ pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& pro
   pipeline::RequestOptions options;
   if (flags.takes("--prompt")) {  // else prompts come from elsewhere
     options.prompt = flags.text("--prompt");
+  }
+  if (flags.takes("--prompt-file")) {
     options.prompt_file = path_of(flags, "--prompt-file");
     options.noise_file = path_of(flags, "--latents");
   }
@@ -79,7 +81,9 @@ pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& pro
   take_size(flags, options, problems);
   options.steps = flags.integer("--steps", problems);
   options.seed = flags.text("--seed").value_or(options.seed);
-  options.samples = flags.integer("--samples", problems).value_or(options.samples);
+  if (flags.takes("--samples")) {
+    options.samples = flags.integer("--samples", problems).value_or(options.samples);
+  }
   options.guidance = flags.number("--guidance", problems);
   options.cfg_scale = flags.number("--cfg-scale", problems);
   options.flow_shift = flags.number("--flow-shift", problems);

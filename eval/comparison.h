@@ -1,0 +1,48 @@
+// Clips of several attention settings from the same noise, next to the dense ones.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/clip_metrics.h"
+#include "pipeline/run_report.h"
+
+namespace reel::eval {
+
+/// One clip of one setting.
+struct ComparedClip {
+  std::string prompt;
+  std::string video;  ///< its file, relative to the report
+  pipeline::ClipReport report;
+  std::optional<ClipMetrics> metrics;  ///< against the dense clip; none for that one
+
+  double denoise_s() const;
+};
+
+/// A setting and its clips, one a prompt.
+struct ComparedSetting {
+  std::string name;
+  std::vector<ComparedClip> clips;
+
+  double mean_density() const;  ///< share of blocks, over the sparse steps; 1 if all were dense
+  double mean_psnr() const;     ///< dB, over clips
+  double mean_ssim() const;
+  double mean_denoise_s() const;
+};
+
+/// What `compare` found: the first setting is the dense one.
+struct Comparison {
+  std::vector<ComparedSetting> settings;
+  std::optional<ClipMetrics> noise_floor;  ///< the first dense clip made twice
+
+  /// {"format": 1, "settings": [{"name", "density", "psnr", "ssim", "denoise_s", "clips": [...]}],
+  /// "noise_floor"}: docs/FORMATS.md.
+  nlohmann::json to_json() const;
+
+  /// A table for people: one line a setting, means over the prompts.
+  std::string table() const;
+};
+
+}  // namespace reel::eval
