@@ -174,7 +174,7 @@ int run_compare(const ParsedFlags& flags, Console& console) {
     return 0;
   }
   at::set_num_threads(plan.settings.front().requests.front().compute.threads);
-  const auto progress = make_progress(mode, console);
+  const auto progress = make_progress(mode, console, /*tells_outputs=*/false);
   const auto result = Comparer(plan, *progress, console).run();
   const std::string json =
       result.to_json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

@@ -180,6 +180,9 @@ ComparePlan plan_compare(const ParsedFlags& flags) {
   const bool sized = width > 0 && height > 0 && width % 16 == 0 && height % 16 == 0;
   plan.encoder = plan_encoder(encoder_options(flags, problems), sized ? width : 16,
                               sized ? height : 16, problems);
+  if (flags.has("--json") && flags.text("--progress") == "json") {
+    problems.add("--json: cannot go with --progress json: both write to stdout");
+  }
   plan.folder = flags.text("--output-dir").value_or(kDefaultFolder);
   plan.if_exists = flags.has("--overwrite") ? IfExists::kReplace : IfExists::kRefuse;
   if (problems.empty()) check_folder(plan, problems);

@@ -24,6 +24,8 @@ bool is_progress_mode(const std::string& mode);
 
 /// Makes what --progress asks for: "auto" is a bar where messages go to a terminal, else plain
 /// lines. -q leaves only JSON events. `console` must outlive it.
-std::unique_ptr<RunProgress> make_progress(const std::string& mode, Console& console);
+/// Without `tells_outputs` stdout is left to results of another kind (and to events).
+std::unique_ptr<RunProgress> make_progress(const std::string& mode, Console& console,
+                                           bool tells_outputs = true);
 
 }  // namespace reel::app

@@ -28,13 +28,19 @@ class TenthCounter {
 /// Warnings alone.
 class NoProgress : public RunProgress {
  public:
-  explicit NoProgress(Console& console) : console_(console) {}
-  void clip_done(const std::string& output) override { console_.result(output); }
+  NoProgress(Console& console, bool tells_outputs)
+      : console_(console), tells_outputs_(tells_outputs) {}
+  void clip_done(const std::string& output) override {
+    if (tells_outputs_) console_.result(output);
+  }
   void clip_failed(const std::string& /*message*/, int /*exit_code*/) override {}
   void warn(const std::string& line) override { console_.warn(line); }
 
  protected:
   Console& console_;
+
+ private:
+  bool tells_outputs_;
 };
 
 /// One line a stage, and one per 10 % of its work.

@@ -45,6 +45,7 @@ TEST_F(ProgramCompare, RendersEveryPromptInEverySettingFromTheSameNoise) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, AllOf(HasSubstr("tau=0.5, block=64"), HasSubstr("made twice")));
 
+  EXPECT_TRUE(run.out.starts_with("setting ")) << run.out;
   const auto result = json::parse(std::ifstream(folder_ / "out/compare.json"));
   ASSERT_EQ(result["settings"].size(), 3);
   for (const auto& setting : result["settings"]) {
@@ -73,6 +74,8 @@ TEST_F(ProgramCompare, RefusesWhatItCannotCompareBeforeAnyWork) {
                  {"--with: unknown key: got tua; did you mean tau?", "--tau: out of range: got 2",
                   "--with: no value: got stride"});
   expect_refused(compare(folder_ / "out"), 2, {"--prompt or --prompts", "got neither"});
+  expect_refused(compare(folder_ / "out", {"-p", "x", "--json", "--progress", "json"}), 2,
+                 {"--json: cannot go with --progress json"});
   folder_.write("jobs.jsonl", "{\"prompt\": \"x\", \"steps\": 4}\n");
   expect_refused(compare(folder_ / "out", {"--prompts", (folder_ / "jobs.jsonl").string()}), 2,
                  {"jobs.jsonl:1: only prompts are compared here"});
