@@ -87,6 +87,8 @@ const std::vector<Flag>& flag_table() {
     {kAttention, kBoth, "--schedule", kOne, "FILE", "", "JSON rules by step, layer and head"},
     {kAttention, kBoth, "--head-tau", kOne, "FILE", "", "JSON table of tau by layer and head"},
     {kAttention, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
+    {kAttention, kBoth, "--select", kOne, "PATTERN", "antidiagonal", "how blocks are scored: antidiagonal, or diagonal, random[=SEED], mean-pool to compare with"},
+    {kAttention, kBoth, "--rule", kOne, "RULE", "tau", "how many a row takes: tau, or top-k=N, top-ratio=R to compare with"},
     {kAttention, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
     {kAttention, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
     {kAttention, kRender, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},

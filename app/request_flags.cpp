@@ -64,6 +64,8 @@ attention::ScheduleOptions schedule_options(const ParsedFlags& flags, Problems& 
   options.schedule_file = path_of(flags, "--schedule");
   options.head_tau_file = path_of(flags, "--head-tau");
   options.protect = flags.text("--protect").value_or(options.protect);
+  options.select = flags.text("--select").value_or(options.select);
+  options.rule = flags.text("--rule").value_or(options.rule);
   return options;
 }
 

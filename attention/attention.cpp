@@ -69,6 +69,7 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
                      .rule = schedule_.rule(),
                      .taus = group.taus,
                      .protection = schedule_.protection(),
+                     .selection = schedule_.selection(),
                      .given_mask = given_mask_};
   if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
     const at::Tensor heads = at::tensor(group.heads, at::kLong).to(given_mask_.device());

@@ -26,6 +26,7 @@ Explanation explain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
       .rule = SparseRule::kXAttention,
       .taus = std::vector<double>(static_cast<size_t>(q.size(2)), options.settings.tau),
       .protection = options.protection,
+      .selection = {},
       .given_mask = {},
       .keep_plan = true};
   std::vector<at::Tensor> masks, masses, outs, lses;

@@ -74,6 +74,7 @@ void AttentionSchedule::resolve(Problems& problems, const ScheduleShape& shape) 
   rule_ = mode == "reference" ? SparseRule::kReference : SparseRule::kXAttention;
   check_settings(options_, problems);
   collect(problems, [&] { protection_ = parse_protection(options_.protect, "--protect"); });
+  resolve_selection(problems);
   if (shape.has_text && !protection_.text) {
     problems.add("--protect: text is missing: got '", options_.protect,
                  "', want text in the list, because text blocks are never scored");
@@ -94,6 +95,17 @@ void AttentionSchedule::resolve(Problems& problems, const ScheduleShape& shape) 
   collect(problems, [&] { apply_dense_flags(problems, shape); });
   apply_schedule_file(problems);
   if (sparse_ && is_dense()) notes_.push_back("attention: no call is sparse in this schedule");
+}
+
+void AttentionSchedule::resolve_selection(Problems& problems) {
+  selection_ = parse_selection(options_.select, options_.rule, problems);
+  if (selection_ == Selection{}) return;
+  if (rule_ == SparseRule::kReference) {
+    problems.add("--select, --rule: cannot go with --attn reference, which has its own");
+  }
+  if (options_.head_tau_file && selection_.rule != CountRule::kTau) {
+    problems.add("--head-tau: has no effect with --rule ", selection_.rule_text());
+  }
 }
 
 int64_t AttentionSchedule::resolve_dense_steps(Problems& problems, const ScheduleShape& shape) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attention/block_plan.h"
+#include "attention/selection.h"
 #include "core/problems.h"
 
 namespace reel::attention {
@@ -42,7 +43,9 @@ struct ScheduleOptions {
   std::optional<double> dense_sigma;  ///< steps that start at this sigma or above are dense
   std::optional<std::filesystem::path> schedule_file;
   std::optional<std::filesystem::path> head_tau_file;
-  std::string protect = "text,self";  ///< of text, self, sink=N
+  std::string protect = "text,self";    ///< of text, self, sink=N
+  std::string select = "antidiagonal";  ///< --select antidiagonal|diagonal|random|mean-pool
+  std::string rule = "tau";             ///< --rule tau|top-k=N|top-ratio=R
 };
 
 /// What the schedule has to cover.
@@ -79,6 +82,7 @@ class AttentionSchedule {
 
   SparseRule rule() const { return rule_; }
   const Protection& protection() const { return protection_; }
+  const Selection& selection() const { return selection_; }
   int64_t num_steps() const { return num_steps_; }  ///< 0 if made by the default constructor
   int64_t num_layers() const { return num_layers_; }
   int64_t num_heads() const { return num_heads_; }
@@ -89,11 +93,11 @@ class AttentionSchedule {
   /// The grid of steps and layers as a table for people, one line a rectangle.
   std::string grid() const;
 
-  /// {mode, tau, stride, block, dense_steps, ..., protect, rules, schedule_hash}; "rules" has the
-  /// schedule file's form and describes every call.
+  /// {mode, tau, stride, block, dense_steps, ..., protect, select, rule, rules, schedule_hash};
+  /// "rules" has the schedule file's form and describes every call.
   nlohmann::json to_json() const;
 
-  /// SHA-256 over the rule, the protection and the settings of every call.
+  /// SHA-256 over the rule, the protection, the selection and the settings of every call.
   std::string hash() const;
 
  private:
@@ -107,6 +111,7 @@ class AttentionSchedule {
   void resolve(Problems& problems, const ScheduleShape& shape);
   void apply_dense_flags(Problems& problems, const ScheduleShape& shape);
   void apply_schedule_file(Problems& problems);
+  void resolve_selection(Problems& problems);
   int64_t resolve_dense_steps(Problems& problems, const ScheduleShape& shape);
   size_t cell(int64_t step, int64_t layer, int64_t head) const;
   bool equal_layers(int64_t step, int64_t layer, int64_t other_step, int64_t other_layer) const;
@@ -116,6 +121,7 @@ class AttentionSchedule {
   bool sparse_ = false;  // the mode as a flag: false for dense
   SparseRule rule_ = SparseRule::kXAttention;
   Protection protection_;
+  Selection selection_;
   int64_t num_steps_ = 0;
   int64_t num_layers_ = 0;
   int64_t num_heads_ = 0;

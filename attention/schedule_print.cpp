@@ -66,6 +66,9 @@ std::string AttentionSchedule::grid() const {
   text << "attention: " << options_.mode;
   if (!is_dense() && rule_ == SparseRule::kXAttention) {
     text << ", protect " << protection_text(protection_);
+    if (selection_ != Selection{}) {
+      text << ", select " << selection_.pattern_text() << ", rule " << selection_.rule_text();
+    }
   }
   text << '\n';
   if (num_steps_ == 0) return text.str();
@@ -93,7 +96,9 @@ nlohmann::json AttentionSchedule::to_json() const {
                          {"dense_steps", num_dense_steps_},
                          {"dense_tail", options_.dense_tail},
                          {"dense_layers", options_.dense_layers},
-                         {"protect", protection_text(protection_)}};
+                         {"protect", protection_text(protection_)},
+                         {"select", selection_.pattern_text()},
+                         {"rule", selection_.rule_text()}};
   if (options_.dense_sigma) json["dense_sigma"] = *options_.dense_sigma;
   const std::string sparse_name = rule_ == SparseRule::kReference ? "reference" : "xattn";
   json["rules"] = nlohmann::json::array();
@@ -109,7 +114,10 @@ nlohmann::json AttentionSchedule::to_json() const {
     }
     json["rules"].push_back(std::move(rule));
   }
-  json["schedule_hash"] = sha256(json["rules"].dump() + protection_text(protection_));
+  // the paper's selection adds nothing: schedules of before keep their hash
+  const std::string selected =
+      selection_ == Selection{} ? "" : selection_.pattern_text() + "," + selection_.rule_text();
+  json["schedule_hash"] = sha256(json["rules"].dump() + protection_text(protection_) + selected);
   return json;
 }
 

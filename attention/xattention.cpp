@@ -27,16 +27,42 @@ void check_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   }
 }
 
+at::Tensor score(const at::Tensor& q, const at::Tensor& k, const SparseCall& call) {
+  if (call.rule == SparseRule::kReference) return score_blocks_reference(q, k, call.grid);
+  if (call.selection.pattern == ScorePattern::kMeanPool) {
+    return score_mean_blocks(q, k, call.grid);
+  }
+  const at::Tensor queries = reorder_phases(q, call.grid, call.selection);
+  return q.is_cpu() ? score_blocks_cpu(queries, k, call.grid)
+                    : score_blocks_torch(queries, k, call.grid);
+}
+
+BlockLists select_on_cpu(const at::Tensor& mass, const SparseCall& call) {
+  if (call.rule == SparseRule::kReference) {
+    return BlockLists::from_mask(select_blocks_reference(mass, call.taus, call.grid));
+  }
+  if (call.selection.rule == CountRule::kTau) {
+    return select_blocks(mass, call.taus, call.grid, call.protection);
+  }
+  return BlockLists::from_mask(select_top_blocks(mass, call.selection, call.grid, call.protection));
+}
+
+at::Tensor select_by_torch(const at::Tensor& mass, const SparseCall& call) {
+  if (call.rule == SparseRule::kReference) {
+    return select_blocks_reference(mass, call.taus, call.grid);
+  }
+  if (call.selection.rule == CountRule::kTau) {
+    return select_blocks_torch(mass, call.taus, call.grid, call.protection);
+  }
+  return select_top_blocks(mass, call.selection, call.grid, call.protection);
+}
+
 SparseResult run_on_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const SparseCall& call) {
-  const bool reference = call.rule == SparseRule::kReference;
   const auto start = TimePoint::now(q.device());
-  const at::Tensor mass =
-      reference ? score_blocks_reference(q, k, call.grid) : score_blocks_cpu(q, k, call.grid);
+  const at::Tensor mass = score(q, k, call);
   const auto scored = TimePoint::now(q.device());
-  BlockLists lists =
-      reference ? BlockLists::from_mask(select_blocks_reference(mass, call.taus, call.grid))
-                : select_blocks(mass, call.taus, call.grid, call.protection);
+  BlockLists lists = select_on_cpu(mass, call);
   if (call.given_mask.defined()) lists = BlockLists::from_mask(call.given_mask);
   const auto selected = TimePoint::now(q.device());
   AttendResult result = attend_blocks_cpu(q, k, v, lists, call.grid);
@@ -51,13 +77,10 @@ SparseResult run_on_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tens
 
 SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           const SparseCall& call) {
-  const bool reference = call.rule == SparseRule::kReference;
   const auto start = TimePoint::now(q.device());
-  const at::Tensor mass =
-      reference ? score_blocks_reference(q, k, call.grid) : score_blocks_torch(q, k, call.grid);
+  const at::Tensor mass = score(q, k, call);
   const auto scored = TimePoint::now(q.device());
-  at::Tensor mask = reference ? select_blocks_reference(mass, call.taus, call.grid)
-                              : select_blocks_torch(mass, call.taus, call.grid, call.protection);
+  at::Tensor mask = select_by_torch(mass, call);
   if (call.given_mask.defined()) mask = call.given_mask.ne(0).to(q.device());
   const auto selected = TimePoint::now(q.device());
   AttendResult result = attend_blocks_torch(q, k, v, mask, call.grid);

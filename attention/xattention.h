@@ -8,6 +8,7 @@
 
 #include "attention/block_plan.h"
 #include "attention/schedule.h"
+#include "attention/selection.h"
 #include "attention/statistics.h"
 
 namespace reel::attention {
@@ -18,6 +19,7 @@ struct SparseCall {
   SparseRule rule = SparseRule::kXAttention;
   std::vector<double> taus;  ///< one a head
   Protection protection;
+  Selection selection;     ///< of kXAttention
   at::Tensor given_mask;   ///< [A, n, n]: attend to these instead; undefined: none
   bool keep_plan = false;  ///< fill block_mass and mask; on a GPU that waits for them
 };

@@ -47,13 +47,6 @@ at::Tensor block_sums(const at::Tensor& queries, const at::Tensor& keys, const B
       .div_(static_cast<double>(per_block));
 }
 
-// For every query block the candidates' indices, nearest first, the lower one of two equally near.
-at::Tensor indices_by_distance(int64_t num_scored, at::Device device) {
-  const at::Tensor index = at::arange(num_scored, at::TensorOptions(at::kLong).device(device));
-  const at::Tensor offset = index.unsqueeze(0) - index.unsqueeze(1);  // key - query
-  return at::argsort(offset.abs() * 2 + offset.gt(0), /*stable=*/true, 1);
-}
-
 // What one head selects by mass alone: [m, m] bool.
 at::Tensor select_head(const at::Tensor& mass, double tau, const at::Tensor& near_first,
                        const at::Tensor& candidates) {
@@ -63,18 +56,6 @@ at::Tensor select_head(const at::Tensor& mass, double tau, const at::Tensor& nea
   const at::Tensor taken = (sums - values).lt(sums.slice(1, -1) * tau);
   const at::Tensor by_distance = at::zeros_like(taken).scatter(1, order, taken);
   return at::zeros_like(taken).scatter(1, near_first, by_distance).logical_and(candidates);
-}
-
-// Blocks that scored rows see anyway, and all of what unscored rows see: [n, n] bool.
-at::Tensor forced_blocks(const BlockGrid& grid, const Protection& protection, at::Device device) {
-  at::Tensor forced = at::zeros({grid.num_blocks(), grid.num_blocks()}, at::kBool);
-  auto cells = forced.accessor<bool, 2>();
-  for (int64_t query = 0; query < grid.num_blocks(); ++query) {
-    for (int64_t key = 0; key < grid.num_visible(query); ++key) {
-      cells[query][key] = query >= grid.num_scored() || is_forced(grid, protection, query, key);
-    }
-  }
-  return forced.to(device);
 }
 
 // One head cut into blocks, the last one padded by zeros: [n, block, D].
@@ -137,6 +118,23 @@ std::pair<int64_t, int64_t> next_chunk(const int64_t* counts, int64_t num_blocks
 }
 
 }  // namespace
+
+at::Tensor indices_by_distance(int64_t num_scored, at::Device device) {
+  const at::Tensor index = at::arange(num_scored, at::TensorOptions(at::kLong).device(device));
+  const at::Tensor offset = index.unsqueeze(0) - index.unsqueeze(1);  // key - query
+  return at::argsort(offset.abs() * 2 + offset.gt(0), /*stable=*/true, 1);
+}
+
+at::Tensor forced_blocks(const BlockGrid& grid, const Protection& protection, at::Device device) {
+  at::Tensor forced = at::zeros({grid.num_blocks(), grid.num_blocks()}, at::kBool);
+  auto cells = forced.accessor<bool, 2>();
+  for (int64_t query = 0; query < grid.num_blocks(); ++query) {
+    for (int64_t key = 0; key < grid.num_visible(query); ++key) {
+      cells[query][key] = query >= grid.num_scored() || is_forced(grid, protection, query, key);
+    }
+  }
+  return forced.to(device);
+}
 
 at::Tensor score_blocks_torch(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid) {
   check_grid(grid);

@@ -20,6 +20,13 @@ at::Tensor score_blocks_torch(const at::Tensor& q, const at::Tensor& k, const Bl
 at::Tensor select_blocks_torch(const at::Tensor& block_mass, std::span<const double> taus,
                                const BlockGrid& grid, const Protection& protection);
 
+/// For every scored query block the m scored blocks' indices, nearest first, the lower one of two
+/// equally near: [m, m] int64.
+at::Tensor indices_by_distance(int64_t num_scored, at::Device device);
+
+/// Blocks that scored rows see anyway, and all of what unscored rows see: [n, n] bool.
+at::Tensor forced_blocks(const BlockGrid& grid, const Protection& protection, at::Device device);
+
 /// As attend_blocks_cpu, with a mask [A, n, n] bool on the device of q, k, v [S, A, D]. Waits once,
 /// for the number of blocks in each row.
 AttendResult attend_blocks_torch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -40,7 +40,8 @@ TEST_P(Readme, ExampleRuns) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << read_bytes(folder / "log");
 }
 
-INSTANTIATE_TEST_SUITE_P(Sections, Readme, ::testing::Values("Many clips", "Comparing", "VBench"),
+INSTANTIATE_TEST_SUITE_P(Sections, Readme,
+                         ::testing::Values("Many clips", "Comparing", "VBench", "Other selections"),
                          [](const auto& section) {
                            std::string name = section.param;
                            std::erase(name, ' ');
