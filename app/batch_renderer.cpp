@@ -36,6 +36,7 @@ OutputPlan outputs_of(const BatchPlan& plan, const batch::Job& job) {
                     .frames_png = {},
                     .density_json = {},
                     .perf_json = {},
+                    .recall_json = {},
                     .sidecar = {}}};
   outputs.save_latents = plan.save_latents;
   outputs.if_exists = IfExists::kReplace;  // what may not be replaced was refused before

@@ -76,6 +76,7 @@ void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
       pipeline::metadata_json(request_, identity, report, program_json(), encoder_json(encoder_));
   if (!job_.is_null()) metadata["job"] = job_;
   write_json(paths.density_json, report.density);
+  write_json(paths.recall_json, report.recall);
   write_json(paths.perf_json, pipeline::perf_json(identity, report));
   write_json(paths.sidecar, metadata);
   video_->set_comment(json_text(metadata, -1));

@@ -87,6 +87,7 @@ OutputPlan outputs_of(const ComparePlan& plan, size_t prompt, const CompareSetti
                     .density_json = plan.folder / "density" / setting.file_name /
                                     fmt::format("{:04}.json", prompt + 1),
                     .perf_json = {},
+                    .recall_json = {},
                     .sidecar = {}}};
   outputs.folders.push_back(outputs.clips[0].density_json->parent_path());
   outputs.if_exists = plan.if_exists;

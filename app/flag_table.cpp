@@ -110,6 +110,7 @@ const std::vector<Flag>& flag_table() {
     {kOutput, kFiles, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
+    {kOutput, kGenerate, "--probe-recall", kOne, "FILE", "", "measure and write how much of the true attention was kept, by step, layer and head"},
     {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
 
     {kJobs, kJobLists, "--resume", kNone, "", "yes", "skip videos that are complete and made with the same settings"},

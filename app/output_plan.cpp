@@ -92,6 +92,7 @@ class ClipNamer {
     paths.frames_png = named("--frames-png", options_.frames_png, fields);
     paths.density_json = named("--density-json", options_.density_json, fields);
     paths.perf_json = named("--perf-json", options_.perf_json, fields);
+    paths.recall_json = named("--probe-recall", options_.recall_json, fields);
     if (options_.output_dir) {
       paths.sidecar = folder_ / "meta" / beside(paths.video, ".json").filename();
     }
@@ -163,8 +164,8 @@ std::vector<fs::path> OutputPlan::files() const {
   for (const auto& clip : clips) {
     files.push_back(clip.video);
     if (save_latents) files.push_back(clip.latents);
-    for (const auto* path :
-         {&clip.frames_png, &clip.density_json, &clip.perf_json, &clip.sidecar}) {
+    for (const auto* path : {&clip.frames_png, &clip.density_json, &clip.perf_json,
+                             &clip.recall_json, &clip.sidecar}) {
       if (*path) files.push_back(**path);
     }
   }
@@ -207,7 +208,8 @@ void check_outputs(const OutputPlan& plan, Problems& problems) {
   for (const auto& clip : plan.clips) {
     check_file(clip.video);
     if (plan.save_latents) check_file(clip.latents);
-    for (const auto* path : {&clip.density_json, &clip.perf_json, &clip.sidecar}) {
+    for (const auto* path :
+         {&clip.density_json, &clip.perf_json, &clip.recall_json, &clip.sidecar}) {
       if (*path) check_file(**path);
     }
     if (clip.frames_png) {

@@ -21,6 +21,7 @@ struct OutputOptions {
   std::optional<std::string> latents_file = {};  ///< of --save-latents FILE
   std::optional<std::string> density_json = {};
   std::optional<std::string> perf_json = {};
+  std::optional<std::string> recall_json = {};  ///< of --probe-recall
   bool overwrite = false;
 };
 
@@ -31,6 +32,7 @@ struct ClipPaths {
   std::optional<std::filesystem::path> frames_png;  ///< a folder
   std::optional<std::filesystem::path> density_json;
   std::optional<std::filesystem::path> perf_json;
+  std::optional<std::filesystem::path> recall_json;
   std::optional<std::filesystem::path> sidecar;
 };
 

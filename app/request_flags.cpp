@@ -98,6 +98,10 @@ pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& pro
   options.attention = schedule_options(flags, problems);
   options.vae_tiling = tiling_options(flags);
   options.compute = compute_options(flags, problems);
+  constexpr int64_t kRecallSamples = 8;
+  if (flags.takes("--probe-recall") && flags.has("--probe-recall")) {
+    options.recall_samples = kRecallSamples;
+  }
   refuse_parallel(flags, problems);
   return options;
 }
@@ -111,6 +115,7 @@ OutputOptions output_options(const ParsedFlags& flags) {
   options.latents_file = flags.text("--save-latents");
   options.density_json = flags.text("--density-json");
   options.perf_json = flags.text("--perf-json");
+  options.recall_json = flags.text("--probe-recall");
   options.overwrite = flags.has("--overwrite");
   return options;
 }

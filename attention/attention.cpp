@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "attention/dense.h"
+#include "attention/true_recall.h"
 #include "attention/xattention.h"
 #include "core/tensor_check.h"
 
@@ -51,6 +52,51 @@ std::vector<Attention::HeadGroup> Attention::head_groups(int64_t step, int64_t l
   return groups;
 }
 
+SparseCall Attention::sparse_call(const HeadGroup& group, int64_t num_tokens,
+                                  int64_t text_length) const {
+  return {.grid = {.num_tokens = num_tokens,
+                   .text_length = text_length,
+                   .block = group.block,
+                   .stride = group.stride},
+          .rule = schedule_.rule(),
+          .taus = group.taus,
+          .protection = schedule_.protection(),
+          .selection = schedule_.selection(),
+          .given_mask = {}};
+}
+
+void Attention::measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t text_length,
+                               int64_t step, int64_t layer) {
+  const auto usual = schedule_.usual();
+  auto groups = head_groups(step, layer);
+  for (int64_t item = 0; item < q.size(0); ++item) {
+    std::vector<double> recall(static_cast<size_t>(schedule_.num_heads()), 1.0);
+    std::vector<double> density = recall;
+    for (auto& group : groups) {
+      if (group.taus.empty()) {
+        if (!usual) continue;
+        group.taus.assign(group.heads.size(), usual->tau);
+        group.stride = usual->stride;
+        group.block = usual->block;
+      }
+      const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
+      const at::Tensor queries = q[item].index_select(1, heads);
+      const at::Tensor keys = k[item].index_select(1, heads);
+      const SparseCall call = sparse_call(group, q.size(1), text_length);
+      const at::Tensor mask = select_mask(queries, keys, call);
+      const at::Tensor share =
+          true_recall(queries, keys, mask, call.grid, recall_->num_samples()).to(at::kDouble);
+      const at::Tensor selected = mask.to(at::kDouble).mean({1, 2}).cpu();
+      for (size_t i = 0; i < group.heads.size(); ++i) {
+        const auto head = static_cast<size_t>(group.heads[i]);
+        recall[head] = share[static_cast<int64_t>(i)].item<double>();
+        density[head] = selected[static_cast<int64_t>(i)].item<double>();
+      }
+    }
+    recall_->add_call(step, layer, schedule_.is_dense(step, layer), recall, density);
+  }
+}
+
 // One batch item; q, k, v [S, A, D].
 at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                                    const at::Tensor& v, int64_t text_length, int64_t step,
@@ -62,15 +108,8 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
     densities.push_back({group.heads, HeadDensity(std::vector<double>(group.heads.size(), 1.0))});
     return out;
   }
-  SparseCall call = {.grid = {.num_tokens = q.size(0),
-                              .text_length = text_length,
-                              .block = group.block,
-                              .stride = group.stride},
-                     .rule = schedule_.rule(),
-                     .taus = group.taus,
-                     .protection = schedule_.protection(),
-                     .selection = schedule_.selection(),
-                     .given_mask = given_mask_};
+  SparseCall call = sparse_call(group, q.size(0), text_length);
+  call.given_mask = given_mask_;
   if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
     const at::Tensor heads = at::tensor(group.heads, at::kLong).to(given_mask_.device());
     call.given_mask = given_mask_.index_select(0, heads);
@@ -83,7 +122,9 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
 
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              int64_t text_length, int64_t step, int64_t layer) {
-  if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer);
+  const bool dense = schedule_.is_dense(step, layer);
+  if (recall_ && (!dense || schedule_.usual())) measure_recall(q, k, text_length, step, layer);
+  if (dense) return attend_dense(q, k, v, step, layer);
   const int64_t num_heads = schedule_.num_heads();
   check_tensor("attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', num_heads}, {'D', kAny}});
   // once: a plan stays where the first call wants it

@@ -4,14 +4,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
+#include "attention/recall_probe.h"
 #include "attention/schedule.h"
 #include "attention/statistics.h"
 
 namespace reel::attention {
 
 class StepAttention;
+struct SparseCall;
 
 /// Everything that attention needs for a whole run: which calls are sparse, and what it measured.
 /// Outlives the StepAttention values it hands out. One run at a time: not thread-safe.
@@ -29,6 +32,15 @@ class Attention {
 
   /// What was measured so far; on a GPU this waits for the calls that were timed.
   const Statistics& statistics();
+
+  /// From now on measures in every call, on `num_samples` query blocks of each head, how much of
+  /// the true attention the selected blocks hold; in dense calls those that the mode, tau, stride
+  /// and block of the flags would select, and nothing if the mode is dense. Results do not change;
+  /// calls take longer.
+  void probe_recall(int64_t num_samples) { recall_.emplace(num_samples); }
+
+  /// What was measured; none unless asked for.
+  const std::optional<RecallProbe>& recall() const { return recall_; }
 
   /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
@@ -50,6 +62,9 @@ class Attention {
                     int64_t text_length, int64_t step, int64_t layer);
   at::Tensor attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           int64_t step, int64_t layer);
+  SparseCall sparse_call(const HeadGroup& group, int64_t num_tokens, int64_t text_length) const;
+  void measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
+                      int64_t layer);
   std::vector<HeadGroup> head_groups(int64_t step, int64_t layer) const;
   at::Tensor attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                           const at::Tensor& v, int64_t text_length, int64_t step,
@@ -57,6 +72,7 @@ class Attention {
 
   AttentionSchedule schedule_;
   Statistics statistics_;
+  std::optional<RecallProbe> recall_;
   at::Tensor given_mask_;  // undefined: none
 };
 

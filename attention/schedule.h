@@ -80,6 +80,12 @@ class AttentionSchedule {
   bool is_dense(int64_t step) const;                 ///< every call of the step
   bool is_dense() const;                             ///< the whole run
 
+  /// What sparse calls use unless a file says otherwise; none if the mode is dense.
+  std::optional<SparseSettings> usual() const {
+    if (!sparse_) return std::nullopt;
+    return SparseSettings{options_.tau, options_.stride, options_.block};
+  }
+
   SparseRule rule() const { return rule_; }
   const Protection& protection() const { return protection_; }
   const Selection& selection() const { return selection_; }

@@ -103,6 +103,12 @@ SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Te
 
 }  // namespace
 
+at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call) {
+  check_call(q, k, k, call);
+  const at::Tensor mass = score(q, k, call);
+  return q.is_cpu() ? select_on_cpu(mass, call).mask().ne(0) : select_by_torch(mass, call);
+}
+
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const SparseCall& call) {
   check_call(q, k, v, call);

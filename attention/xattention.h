@@ -40,4 +40,8 @@ struct SparseResult {
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const SparseCall& call);
 
+/// Scores and selects as run_sparse_call does: [A, n, n] bool on the device of q. A given mask is
+/// ignored.
+at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call);
+
 }  // namespace reel::attention

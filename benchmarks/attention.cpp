@@ -10,10 +10,10 @@
 
 #include "attention/device_attend.h"
 #include "attention/device_plan.h"
+#include "attention/true_recall.h"
 #include "benchmarks/given_plan.h"
 #include "benchmarks/synthetic_qk.h"
 #include "benchmarks/timed_runs.h"
-#include "benchmarks/true_recall.h"
 #include "core/error.h"
 
 namespace reel::benchmarks {
@@ -198,7 +198,8 @@ class Sweep {
                                {"score_ms", median(score)},
                                {"select_ms", median(select)}};
         if (flags_.recall_samples > 0) {
-          const at::Tensor recall = true_recall(q, k, plan.mask(), blocks, flags_.recall_samples);
+          const at::Tensor recall =
+              attention::true_recall(q, k, plan.mask(), blocks, flags_.recall_samples);
           more["recall"] = recall.mean().item<double>();
         }
         char label[64];

@@ -8,9 +8,9 @@
 
 #include "attention/dense.h"
 #include "attention/device_plan.h"
+#include "attention/true_recall.h"
 #include "benchmarks/synthetic_qk.h"
 #include "benchmarks/timed_runs.h"
-#include "benchmarks/true_recall.h"
 #include "core/device.h"
 #include "core/error.h"
 
@@ -93,7 +93,7 @@ void measure(const std::string& name, const Inputs& inputs, const BlockGrid& gri
               median(score), tera / median(score) * 1e3, median(select), density);
   if (flags.recall_samples > 0) {
     const at::Tensor recall =
-        true_recall(inputs.q, inputs.k, last.plan.mask(), grid, flags.recall_samples);
+        attention::true_recall(inputs.q, inputs.k, last.plan.mask(), grid, flags.recall_samples);
     std::printf("%-18s true recall mean %.4f least head %.4f\n", name.c_str(),
                 recall.mean().item<double>(), recall.min().item<double>());
   }

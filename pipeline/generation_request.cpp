@@ -219,6 +219,7 @@ GenerationRequest make_request(const RequestOptions& options, const ModelDefault
   check_sampling(options, request, facts, problems);
   take_seeds(options, request, problems);
   take_attention(options, defaults, request.attention);
+  request.recall_samples = options.recall_samples;
   request.vae_tiling = choose_vae_tiling(options.vae_tiling, problems).value_or(VaeTiling{});
   return request;
 }

@@ -38,6 +38,7 @@ struct GenerationRequest {
   attention::ScheduleOptions attention;
   VaeTiling vae_tiling;
   ComputeChoice compute;
+  int64_t recall_samples = 0;  ///< query blocks a head that --probe-recall measures; 0: off
 
   LatentGeometry geometry() const { return latent_geometry(size); }
   bool uses_negative_prompt() const { return cfg_scale != 1.0; }
@@ -65,6 +66,7 @@ struct RequestOptions {
   attention::ScheduleOptions attention;  ///< the flags that no model folder sets a default for
   VaeTilingOptions vae_tiling;
   ComputeOptions compute;
+  int64_t recall_samples = 0;
 };
 
 /// Defaults of a model folder's sparsereel.json; the flags go first, then these, then the built-in

@@ -97,6 +97,7 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
   const dit::Config& config = transformer.config();
   attention::Attention attention(
       plan_attention(request, {config.embeds_guidance, config.num_layers(), config.num_heads}));
+  if (request.recall_samples > 0) attention.probe_recall(request.recall_samples);
   const at::Tensor noise = make_noise(request, seed, config.channels);
   const DenoiseInputs inputs{noise,
                              texts.text,
@@ -116,6 +117,7 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
   report.latents_sha256 = sha256(kept);
   report.attention = attention.schedule().to_json();
   report.density = attention.statistics().density_json();
+  if (attention.recall()) report.recall = attention.recall()->to_json();
   report.attention_times = attention.statistics().times_json();
 
   decode_clip(request, clip, result.latents, outputs, report);

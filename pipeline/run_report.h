@@ -35,6 +35,7 @@ struct ClipReport {
   std::vector<StepReport> steps;
   nlohmann::json attention;        ///< AttentionSchedule::to_json()
   nlohmann::json density;          ///< Statistics::density_json()
+  nlohmann::json recall;           ///< RecallProbe::to_json(); null unless it was asked for
   nlohmann::json attention_times;  ///< Statistics::times_json()
   std::string tile_plan;           ///< TilePlan::text() of what ran
   int64_t num_text_tokens = 0;     ///< L

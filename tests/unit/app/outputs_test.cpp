@@ -109,9 +109,10 @@ TEST(OutputPlan, ListsEverythingThatIsAskedFor) {
                                    .frames_png = "png",
                                    .save_latents = true,
                                    .density_json = "d.json",
-                                   .perf_json = "p.json"});
+                                   .perf_json = "p.json",
+                                   .recall_json = "r.json"});
   EXPECT_THAT(plan.files(),
-              ElementsAre("c.mp4", "c.latents.safetensors", "png", "d.json", "p.json"));
+              ElementsAre("c.mp4", "c.latents.safetensors", "png", "d.json", "p.json", "r.json"));
   EXPECT_EQ(planned({.output = "c.mp4", .save_latents = true, .latents_file = "x.safetensors"})
                 .files()[1],
             "x.safetensors");

@@ -8,11 +8,12 @@
 
 #include "attention/block_plan.h"
 
-namespace reel::benchmarks {
+namespace reel::attention {
 
-/// Mean over the tokens of `num_samples` evenly spaced query blocks of each head: [A] fp32 on the
+/// Mean over the tokens of `num_samples` evenly spaced query blocks of each head, or of all scored
+/// ones if there are fewer: [A] fp32 on the
 /// CPU. q, k [S, A, D] on any device, mask [A, n, n] bool there.
 at::Tensor true_recall(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask,
-                       const attention::BlockGrid& grid, int64_t num_samples);
+                       const BlockGrid& grid, int64_t num_samples);
 
-}  // namespace reel::benchmarks
+}  // namespace reel::attention

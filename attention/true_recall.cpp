@@ -1,4 +1,4 @@
-#include "benchmarks/true_recall.h"
+#include "attention/true_recall.h"
 
 #include <ATen/ATen.h>
 
@@ -7,11 +7,11 @@
 #include <limits>
 #include <vector>
 
-namespace reel::benchmarks {
+namespace reel::attention {
 namespace {
 
 // Share of each key block in the attention of one query block of one head: [n].
-at::Tensor true_mass(const at::Tensor& q, const at::Tensor& k, const attention::BlockGrid& grid,
+at::Tensor true_mass(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid,
                      int64_t query) {
   const int64_t first = query * grid.block;
   const int64_t last = std::min(first + grid.block, grid.num_tokens);
@@ -32,9 +32,10 @@ at::Tensor true_mass(const at::Tensor& q, const at::Tensor& k, const attention::
 }  // namespace
 
 at::Tensor true_recall(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask,
-                       const attention::BlockGrid& grid, int64_t num_samples) {
+                       const BlockGrid& grid, int64_t num_samples) {
   std::vector<at::Tensor> recalls;
   const int64_t num_queries = std::max<int64_t>(grid.num_scored(), 1);
+  num_samples = std::min(num_samples, num_queries);
   for (int64_t head = 0; head < q.size(1); ++head) {
     at::Tensor sum = at::zeros({}, q.options().dtype(at::kFloat));
     for (int64_t sample = 0; sample < num_samples; ++sample) {
@@ -47,4 +48,4 @@ at::Tensor true_recall(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   return at::stack(recalls).to(at::kCPU);
 }
 
-}  // namespace reel::benchmarks
+}  // namespace reel::attention
