@@ -40,7 +40,8 @@ std::vector<std::string> split(const std::string& text, char at) {
 
 // Sets what "key=value" says. The value itself is checked with the whole request.
 void take_pair(const std::string& pair, pipeline::RequestOptions& options, Problems& problems) {
-  static const std::vector<std::string> kKeys = {"attn", "tau", "stride", "block", "dense-steps"};
+  static const std::vector<std::string> kKeys = {"attn",        "tau",    "stride", "block",
+                                                 "dense-steps", "select", "rule"};
   const size_t equals = pair.find('=');
   const std::string key = trimmed(pair.substr(0, equals));
   const std::string value = equals == std::string::npos ? "" : trimmed(pair.substr(equals + 1));
@@ -69,11 +70,15 @@ void take_pair(const std::string& pair, pipeline::RequestOptions& options, Probl
     options.block = integer();
   } else if (key == "dense-steps") {
     options.dense_steps = value;
+  } else if (key == "select") {
+    options.attention.select = value;
+  } else if (key == "rule") {
+    options.attention.rule = value;
   } else {
     const auto nearest = nearest_name(key, kKeys);
     problems.add("--with: unknown key: got ", printable(key),
                  nearest ? "; did you mean " + *nearest + "?"
-                         : ", want attn, tau, stride, block or dense-steps");
+                         : ", want attn, tau, stride, block, dense-steps, select or rule");
   }
 }
 

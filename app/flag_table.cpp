@@ -76,7 +76,7 @@ const std::vector<Flag>& flag_table() {
     {kModel, kBoth, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
 
     {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
-    {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps"},
+    {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps, select, rule"},
     {kAttention, kBoth, "--tau,--threshold", kOne, "T", "0.95", "share of the scored mass to keep, in (0, 1]; higher is denser"},
     {kAttention, kBoth, "--stride", kOne, "4|8|16", "8", "tokens a strided row when scoring"},
     {kAttention, kBoth, "--block", kOne, "64|128", "128", "tokens a block"},
