@@ -35,7 +35,8 @@ bool show_plan(const BatchPlan& plan, const ParsedFlags& flags, Console& console
   return true;
 }
 
-int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& console) {
+int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& console,
+                 bool tells_outputs) {
   Problems problems;
   const std::string mode = progress_mode(flags, problems);
   problems.throw_if_any<ConfigError>("batch");
@@ -43,7 +44,7 @@ int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& conso
   plan.folder.make();
   plan.folder.keep_date(plan.date);
   const pipeline::StopRequest stop(watch_signals());
-  BatchProgress progress(mode, plan.jobs, plan.options.shard, console);
+  BatchProgress progress(mode, plan.jobs, plan.options.shard, console, tells_outputs);
   BatchRenderer renderer(plan, progress, console, stop);
   const auto summary =
       batch::run_jobs(plan.jobs, plan.folder, plan.options, renderer, progress, stop);

@@ -11,6 +11,8 @@ namespace reel::app {
 bool show_plan(const BatchPlan& plan, const ParsedFlags& flags, Console& console);
 
 /// Makes the run folder and renders its jobs; returns the exit code (docs/FORMATS.md).
-int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& console);
+/// Without `tells_outputs` stdout is left to results of another kind.
+int render_batch(const BatchPlan& plan, const ParsedFlags& flags, Console& console,
+                 bool tells_outputs = true);
 
 }  // namespace reel::app

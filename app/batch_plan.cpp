@@ -56,6 +56,10 @@ pipeline::RequestOptions options_of(const batch::JobLine& line, pipeline::Reques
   override_with(line.guidance, options.guidance);
   override_with(line.cfg_scale, options.cfg_scale);
   override_with(line.tau, options.tau);
+  override_with(line.stride, options.stride);
+  override_with(line.block, options.block);
+  options.attention.select = line.select.value_or(options.attention.select);
+  options.attention.rule = line.rule.value_or(options.attention.rule);
   override_with(line.frame_rate, options.frame_rate);
   override_with(line.attention_mode, options.attention_mode);
   override_with(line.dense_steps, options.dense_steps);
@@ -286,6 +290,10 @@ const char* state_name(batch::VideoState state) {
 }  // namespace
 
 BatchPlan plan_batch(const ParsedFlags& flags) {
+  return plan_batch(flags, [&](Problems& problems) { return read_lines(flags, problems); });
+}
+
+BatchPlan plan_batch(const ParsedFlags& flags, const LineReader& read) {
   Problems problems;
   std::exception_ptr broken;
   Common common{.flags = flags,
@@ -306,7 +314,7 @@ BatchPlan plan_batch(const ParsedFlags& flags) {
   plan.date = plan.folder.date();
   // What is wrong with the flags alone would come back with every line.
   problems.throw_if_any<ConfigError>("batch");
-  const auto lines = read_lines(flags, problems);
+  const auto lines = read(problems);
   if (common.model) {
     try {
       common.identity = pipeline::identify(plan.compute, common.model->folder);

@@ -1,6 +1,7 @@
 // Everything that `batch` decides before it loads anything.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,12 @@ struct BatchPlan {
 /// Reads the job file and checks flags, lines, model folder and names together. Throws ConfigError
 /// with all problems of all lines; only if there is none, the WeightError of the model folder.
 BatchPlan plan_batch(const ParsedFlags& flags);
+
+/// Makes the lines of a batch; adds what is wrong with them to the problems.
+using LineReader = std::function<std::vector<batch::JobLine>(Problems&)>;
+
+/// The same for lines that `read` makes.
+BatchPlan plan_batch(const ParsedFlags& flags, const LineReader& read);
 
 /// What --dry-run prints: totals, the jobs with their state, and how long they will take, measured
 /// by the video or sidecar `measured`, else by finished ones in the run folder. Throws ConfigError

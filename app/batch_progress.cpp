@@ -11,8 +11,8 @@
 namespace reel::app {
 
 BatchProgress::BatchProgress(const std::string& mode, const std::vector<batch::Job>& jobs,
-                             const batch::Shard& shard, Console& console)
-    : console_(console), clip_(make_progress(mode, console)), json_(mode == "json") {
+                             const batch::Shard& shard, Console& console, bool tells_outputs)
+    : console_(console), clip_(make_progress(mode, console, tells_outputs)), json_(mode == "json") {
   for (const auto& job : jobs) {
     if (shard.has(job)) work_left_ += batch::work_of(job.request);
   }

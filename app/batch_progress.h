@@ -10,11 +10,11 @@
 namespace reel::app {
 
 /// Shows clips with the progress that --progress asks for, and adds the list. All arguments must
-/// outlive this.
+/// outlive this. Without `tells_outputs` stdout is left to results of another kind.
 class BatchProgress : public RunProgress, public batch::RunObserver {
  public:
   BatchProgress(const std::string& mode, const std::vector<batch::Job>& jobs,
-                const batch::Shard& shard, Console& console);
+                const batch::Shard& shard, Console& console, bool tells_outputs);
 
   // Of the list.
   void run_started(size_t num_jobs, size_t num_done) override;

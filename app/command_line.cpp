@@ -68,10 +68,14 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_batch(flags, console);
       case kInspect:
         return run_inspect(flags, console);
+      case kCalibrate:
+        return run_calibrate(flags, console);
       case kCompare:
         return run_compare(flags, console);
       case kMetrics:
         return run_metrics(flags, console);
+      case kSweep:
+        return run_sweep(flags, console);
       case kVbenchPrepare:
         return run_vbench_prepare(flags, console);
       case kVbenchRun:

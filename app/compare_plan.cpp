@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "app/known_model.h"
 #include "app/request_flags.h"
+#include "app/setting_text.h"
 #include "batch/job_list.h"
 #include "core/nearest_name.h"
 #include "core/printable.h"
@@ -18,30 +18,10 @@ namespace {
 constexpr const char* kDefaultSettings = "tau=0.9; tau=0.95";
 constexpr const char* kDefaultFolder = "out/compare";
 
-struct SettingText {
-  std::string name;
-  pipeline::RequestOptions options;
-};
-
-std::string trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(' ');
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
-
-std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, at);) {
-    if (!trimmed(part).empty()) parts.push_back(trimmed(part));
-  }
-  return parts;
-}
-
 // Sets what "key=value" says. The value itself is checked with the whole request.
 void take_pair(const std::string& pair, pipeline::RequestOptions& options, Problems& problems) {
   static const std::vector<std::string> kKeys = {"attn",        "tau",    "stride", "block",
-                                                 "dense-steps", "select", "rule"};
+                                                 "dense-steps", "select", "rule",   "head-tau"};
   const size_t equals = pair.find('=');
   const std::string key = trimmed(pair.substr(0, equals));
   const std::string value = equals == std::string::npos ? "" : trimmed(pair.substr(equals + 1));
@@ -74,11 +54,14 @@ void take_pair(const std::string& pair, pipeline::RequestOptions& options, Probl
     options.attention.select = value;
   } else if (key == "rule") {
     options.attention.rule = value;
+  } else if (key == "head-tau") {
+    options.attention.head_tau_file = std::filesystem::path(value);
   } else {
     const auto nearest = nearest_name(key, kKeys);
     problems.add("--with: unknown key: got ", printable(key),
-                 nearest ? "; did you mean " + *nearest + "?"
-                         : ", want attn, tau, stride, block, dense-steps, select or rule");
+                 nearest
+                     ? "; did you mean " + *nearest + "?"
+                     : ", want attn, tau, stride, block, dense-steps, select, rule or head-tau");
   }
 }
 
@@ -87,9 +70,9 @@ std::vector<SettingText> read_settings(const ParsedFlags& flags,
   std::vector<SettingText> settings = {{"dense", common}};
   settings.front().options.attention_mode = "dense";
   std::set<std::string> names = {"dense"};
-  for (const auto& text : split(flags.text("--with").value_or(kDefaultSettings), ';')) {
+  for (const auto& text : split_filled(flags.text("--with").value_or(kDefaultSettings), ';')) {
     SettingText setting{text, common};
-    for (const auto& pair : split(text, ',')) take_pair(pair, setting.options, problems);
+    for (const auto& pair : split_filled(text, ',')) take_pair(pair, setting.options, problems);
     if (!names.insert(text).second) {
       problems.add("--with: came twice: got ", printable(text), ", want different settings");
     }
@@ -114,16 +97,6 @@ std::vector<std::string> read_prompts(const ParsedFlags& flags, Problems& proble
     prompts.push_back(line.prompt_rewritten.value_or(line.prompt));
   }
   return prompts;
-}
-
-std::string as_file_name(std::string name) {
-  std::erase(name, ' ');
-  std::erase(name, '=');
-  for (char& c : name) {
-    const bool fine = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-';
-    if (!fine) c = '_';
-  }
-  return name;
 }
 
 // The requests of one setting. A problem is told once, though every prompt has it.
@@ -169,6 +142,13 @@ std::filesystem::path ComparePlan::video(size_t prompt, const CompareSetting& se
 }
 
 ComparePlan plan_compare(const ParsedFlags& flags) {
+  return plan_comparison(flags, "compare", [&](const auto& common, Problems& problems) {
+    return read_settings(flags, common, problems);
+  });
+}
+
+ComparePlan plan_comparison(const ParsedFlags& flags, const std::string& command,
+                            const SettingReader& read) {
   Problems problems;
   const auto common = request_options(flags, problems);
   std::exception_ptr broken;
@@ -176,7 +156,7 @@ ComparePlan plan_compare(const ParsedFlags& flags) {
   ComparePlan plan;
   plan.prompts = read_prompts(flags, problems);
   std::set<std::string> told;
-  for (const auto& text : read_settings(flags, common, problems)) {
+  for (const auto& text : read(common, problems)) {
     plan.settings.push_back({text.name, as_file_name(text.name), {}});
     add_requests(text, plan.prompts, model, told, plan.settings.back(), problems);
   }
@@ -185,13 +165,13 @@ ComparePlan plan_compare(const ParsedFlags& flags) {
   const bool sized = width > 0 && height > 0 && width % 16 == 0 && height % 16 == 0;
   plan.encoder = plan_encoder(encoder_options(flags, problems), sized ? width : 16,
                               sized ? height : 16, problems);
-  if (flags.has("--json") && flags.text("--progress") == "json") {
+  if (flags.takes("--json") && flags.has("--json") && flags.text("--progress") == "json") {
     problems.add("--json: cannot go with --progress json: both write to stdout");
   }
   plan.folder = flags.text("--output-dir").value_or(kDefaultFolder);
   plan.if_exists = flags.has("--overwrite") ? IfExists::kReplace : IfExists::kRefuse;
   if (problems.empty()) check_folder(plan, problems);
-  problems.throw_if_any<ConfigError>("compare");
+  problems.throw_if_any<ConfigError>(command);
   if (broken) std::rethrow_exception(broken);
   plan.model = std::move(model->folder);
   return plan;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,23 @@ struct ComparePlan {
   std::filesystem::path video(size_t prompt, const CompareSetting& setting) const;
 };
 
+/// A setting before it is checked.
+struct SettingText {
+  std::string name;
+  pipeline::RequestOptions options;
+};
+
+/// Makes the settings that go with the flags, dense first; adds what is wrong to the problems.
+using SettingReader =
+    std::function<std::vector<SettingText>(const pipeline::RequestOptions& flags, Problems&)>;
+
 /// Checks flags, prompts, settings, model folder and output together. Throws ConfigError with all
 /// problems; only if there is none, the WeightError of the model folder.
 ComparePlan plan_compare(const ParsedFlags& flags);
+
+/// The same for `command`, with settings that `read` makes.
+ComparePlan plan_comparison(const ParsedFlags& flags, const std::string& command,
+                            const SettingReader& read);
 
 /// What --dry-run prints.
 std::string compare_plan_text(const ComparePlan& plan);

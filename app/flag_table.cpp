@@ -3,9 +3,10 @@
 namespace reel::app {
 namespace {
 
-constexpr unsigned kJobLists = kBatch | kVbenchRun;
+constexpr unsigned kJobLists = kBatch | kVbenchRun | kSweep;
 constexpr unsigned kFiles = kGenerate | kJobLists;  // whose files the user names
-constexpr unsigned kRender = kFiles | kCompare;
+constexpr unsigned kComparisons = kCompare | kCalibrate;
+constexpr unsigned kRender = kFiles | kComparisons;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
 constexpr unsigned kAll = kBoth | kInspect | kMetrics | kVbenchOther;
@@ -49,9 +50,9 @@ std::string Flag::name() const {
 const std::vector<Flag>& flag_table() {
   using enum Values;
   static const std::vector<Flag> kFlags = {
-    {kPrompts, kGenerate | kCompare, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
+    {kPrompts, kGenerate | kComparisons, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
     {kPrompts, kGenerate, "--prompt-file", kOne, "FILE", "", "the same from a file: all of it but the newline at its end"},
-    {kPrompts, kCompare, "--prompts", kOne, "FILE", "", "several, as batch reads them: a prompt a line"},
+    {kPrompts, kComparisons, "--prompts", kOne, "FILE", "", "several, as batch reads them: a prompt a line"},
     {kPrompts, kRender, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
     {kPrompts, kRender, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
 
@@ -76,7 +77,10 @@ const std::vector<Flag>& flag_table() {
     {kModel, kBoth, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
 
     {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
-    {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps, select, rule"},
+    {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps, select, rule, head-tau"},
+    {kAttention, kCalibrate, "--budget", kOne, "DENSITY", "", "share of the blocks that the table may take; what --tau takes unless given"},
+    {kAttention, kCalibrate, "--levels", kOne, "LIST", "0.3 to 1", "thresholds to choose from, such as 0.5,0.7,0.9"},
+    {kAttention, kCalibrate, "--no-check", kNone, "", "", "write the table, render no clip with it"},
     {kAttention, kBoth, "--tau,--threshold", kOne, "T", "0.95", "share of the scored mass to keep, in (0, 1]; higher is denser"},
     {kAttention, kBoth, "--stride", kOne, "4|8|16", "8", "tokens a strided row when scoring"},
     {kAttention, kBoth, "--block", kOne, "64|128", "128", "tokens a block"},
@@ -113,6 +117,8 @@ const std::vector<Flag>& flag_table() {
     {kOutput, kGenerate, "--probe-recall", kOne, "FILE", "", "measure and write how much of the true attention was kept, by step, layer and head"},
     {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
 
+    {kJobs, kSweep, "--grid", kOne, "LIST", "tau=0.8,0.9,0.95", "settings to combine: \"tau=0.8,0.9; stride=4,8\"; also block, dense-steps, select, rule"},
+    {kJobs, kSweep, "--probe-recall", kNone, "", "", "also measure how much of the true attention each setting keeps"},
     {kJobs, kJobLists, "--resume", kNone, "", "yes", "skip videos that are complete and made with the same settings"},
     {kJobs, kJobLists, "--shard", kOne, "i/n", "1/1", "only jobs i, i+n, i+2n, ... of the list"},
     {kJobs, kJobLists, "--keep-going", kNone, "", "", "go on after a job that failed; exit code 5 at the end"},
@@ -167,6 +173,9 @@ const std::vector<CommandInfo>& command_table() {
     {"batch", "FILE --model DIR [--output-dir DIR]",
      "Render a list of jobs (JSON lines, CSV, or a prompt a line); run it again to go on where it stopped.",
      "sparsereel batch jobs.jsonl --model ckpts --output-dir runs/cats --shard 1/4", kBatch},
+    {"sweep", "FILE --model DIR --grid LIST --output-dir DIR",
+     "Render prompts dense and in every setting of a grid; show quality against density and speed.\nRun it again to go on where it stopped.",
+     "sparsereel sweep prompts.txt --model ckpts --grid \"tau=0.8,0.9; stride=8,16\" --output-dir runs/sweep", kSweep},
     {"vbench prepare", "-o JOBS.jsonl [--info FILE]",
      "Make the job list of a VBench run: names, samples and seeds of its protocol.",
      "sparsereel vbench prepare --info VBench_full_info.json --every 10 -o jobs.jsonl", kVbenchPrepare},
@@ -189,7 +198,9 @@ const std::vector<CommandInfo>& command_table() {
     {"compare", "-p TEXT|--prompts FILE --model DIR [--with LIST]",
      "Render prompts dense and with other attention from the same noise, and compare: density, PSNR, SSIM, time.",
      "sparsereel compare --prompts prompts/demo.txt --model models/demo --with \"tau=0.9; tau=0.95, stride=16\"", kCompare},
-    {"sweep", "", "", "", 0},
+    {"calibrate", "-p TEXT|--prompts FILE --model DIR [--budget DENSITY]",
+     "Choose a threshold for every head from dense clips; write it for --head-tau, show what it changes.",
+     "sparsereel calibrate --prompts prompts/demo.txt --model models/demo --tau 0.9 --output-dir runs/calibration", kCalibrate},
     {"decode", "", "", "", 0},
     {"replay", "", "", "", 0},
     {"doctor", "", "", "", 0},

@@ -18,6 +18,8 @@ enum Command : unsigned {
   kBatch = 8,
   kMetrics = 16,
   kCompare = 32,
+  kSweep = 1U << 10,
+  kCalibrate = 1U << 11,
   kVbenchPrepare = 1U << 16,
   kVbenchRun = 1U << 17,
   kVbenchCheck = 1U << 18,

@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "attention/dense.h"
+#include "attention/head_groups.h"
 #include "attention/true_recall.h"
 #include "attention/xattention.h"
+#include "core/stopwatch.h"
 #include "core/tensor_check.h"
 
 namespace reel::attention {
@@ -31,58 +31,34 @@ at::Tensor Attention::attend_dense(const at::Tensor& q, const at::Tensor& k, con
   return out;
 }
 
-std::vector<Attention::HeadGroup> Attention::head_groups(int64_t step, int64_t layer) const {
-  std::vector<HeadGroup> groups;
-  for (int64_t head = 0; head < schedule_.num_heads(); ++head) {
-    const auto settings = schedule_.at(step, layer, head);
-    auto group = std::ranges::find_if(groups, [&](const HeadGroup& other) {
-      if (settings.has_value() != !other.taus.empty()) return false;
-      return !settings || (settings->stride == other.stride && settings->block == other.block);
-    });
-    if (group == groups.end()) {
-      groups.emplace_back();
-      group = groups.end() - 1;
-    }
-    group->heads.push_back(head);
-    if (!settings) continue;
-    group->stride = settings->stride;
-    group->block = settings->block;
-    group->taus.push_back(settings->tau);
-  }
-  return groups;
-}
-
-SparseCall Attention::sparse_call(const HeadGroup& group, int64_t num_tokens,
-                                  int64_t text_length) const {
-  return {.grid = {.num_tokens = num_tokens,
-                   .text_length = text_length,
-                   .block = group.block,
-                   .stride = group.stride},
-          .rule = schedule_.rule(),
-          .taus = group.taus,
-          .protection = schedule_.protection(),
-          .selection = schedule_.selection(),
-          .given_mask = {}};
+void Attention::probe(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
+                      int64_t layer) {
+  const bool measures_recall = recall_ && (!schedule_.is_dense(step, layer) || schedule_.usual());
+  if (!measures_recall && !curves_) return;
+  q.select(0, 0).select(0, 0).select(0, 0).select(0, 0).item();  // waits for what came before
+  const Stopwatch watch;
+  if (measures_recall) measure_recall(q, k, text_length, step, layer);
+  if (curves_) curves_->measure(q, k, text_length, step, layer);
+  probe_ms_ += watch.elapsed_ms();
 }
 
 void Attention::measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t text_length,
                                int64_t step, int64_t layer) {
   const auto usual = schedule_.usual();
-  auto groups = head_groups(step, layer);
+  auto groups = head_groups(schedule_, step, layer);
   for (int64_t item = 0; item < q.size(0); ++item) {
     std::vector<double> recall(static_cast<size_t>(schedule_.num_heads()), 1.0);
     std::vector<double> density = recall;
     for (auto& group : groups) {
-      if (group.taus.empty()) {
+      if (group.dense()) {
         if (!usual) continue;
         group.taus.assign(group.heads.size(), usual->tau);
         group.stride = usual->stride;
         group.block = usual->block;
       }
-      const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
-      const at::Tensor queries = q[item].index_select(1, heads);
-      const at::Tensor keys = k[item].index_select(1, heads);
-      const SparseCall call = sparse_call(group, q.size(1), text_length);
+      const at::Tensor queries = group.of(q[item]);
+      const at::Tensor keys = group.of(k[item]);
+      const SparseCall call = group.call(schedule_, q.size(1), text_length);
       const at::Tensor mask = select_mask(queries, keys, call);
       const at::Tensor share =
           true_recall(queries, keys, mask, call.grid, recall_->num_samples()).to(at::kDouble);
@@ -101,14 +77,14 @@ void Attention::measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t
 at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                                    const at::Tensor& v, int64_t text_length, int64_t step,
                                    std::vector<HeadGroupDensity>& densities) {
-  if (group.taus.empty()) {
+  if (group.dense()) {
     const auto start = TimePoint::now(q.device());
     at::Tensor out = dense_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0))[0];
     statistics_.add_times(step, {start, start, start, TimePoint::now(q.device())});
     densities.push_back({group.heads, HeadDensity(std::vector<double>(group.heads.size(), 1.0))});
     return out;
   }
-  SparseCall call = sparse_call(group, q.size(0), text_length);
+  SparseCall call = group.call(schedule_, q.size(0), text_length);
   call.given_mask = given_mask_;
   if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
     const at::Tensor heads = at::tensor(group.heads, at::kLong).to(given_mask_.device());
@@ -122,14 +98,13 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
 
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              int64_t text_length, int64_t step, int64_t layer) {
-  const bool dense = schedule_.is_dense(step, layer);
-  if (recall_ && (!dense || schedule_.usual())) measure_recall(q, k, text_length, step, layer);
-  if (dense) return attend_dense(q, k, v, step, layer);
+  probe(q, k, text_length, step, layer);
+  if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer);
   const int64_t num_heads = schedule_.num_heads();
   check_tensor("attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', num_heads}, {'D', kAny}});
   // once: a plan stays where the first call wants it
   if (given_mask_.defined()) given_mask_ = given_mask_.to(q.device());
-  const auto groups = head_groups(step, layer);
+  const auto groups = head_groups(schedule_, step, layer);
   std::vector<at::Tensor> items;
   for (int64_t item = 0; item < q.size(0); ++item) {
     std::vector<HeadGroupDensity> densities;
@@ -140,10 +115,9 @@ at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at:
       at::Tensor out = at::empty(q[item].sizes(), q.options());
       for (const auto& group : groups) {
         const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
-        const auto of_group = [&](const at::Tensor& x) { return x[item].index_select(1, heads); };
         out.index_copy_(1, heads,
-                        attend_group(group, of_group(q), of_group(k), of_group(v), text_length,
-                                     step, densities));
+                        attend_group(group, group.of(q[item]), group.of(k[item]), group.of(v[item]),
+                                     text_length, step, densities));
       }
       items.push_back(out);
     }

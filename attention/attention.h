@@ -5,8 +5,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "attention/curve_probe.h"
 #include "attention/recall_probe.h"
 #include "attention/schedule.h"
 #include "attention/statistics.h"
@@ -14,7 +16,7 @@
 namespace reel::attention {
 
 class StepAttention;
-struct SparseCall;
+struct HeadGroup;
 
 /// Everything that attention needs for a whole run: which calls are sparse, and what it measured.
 /// Outlives the StepAttention values it hands out. One run at a time: not thread-safe.
@@ -35,12 +37,19 @@ class Attention {
 
   /// From now on measures in every call, on `num_samples` query blocks of each head, how much of
   /// the true attention the selected blocks hold; in dense calls those that the mode, tau, stride
-  /// and block of the flags would select, and nothing if the mode is dense. Results do not change;
-  /// calls take longer.
+  /// and block of the flags would select, and nothing if the mode is dense. Results do not change.
+  /// Waits for a GPU before and after.
   void probe_recall(int64_t num_samples) { recall_.emplace(num_samples); }
+
+  /// From now on measures in every call what thresholds would do. Results do not change.
+  void probe_curves(CurveProbe probe) { curves_.emplace(std::move(probe)); }
+
+  /// Time spent on probes so far; it is no part of what attention costs.
+  double probe_ms() const { return probe_ms_; }
 
   /// What was measured; none unless asked for.
   const std::optional<RecallProbe>& recall() const { return recall_; }
+  const std::optional<CurveProbe>& curves() const { return curves_; }
 
   /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
@@ -50,22 +59,14 @@ class Attention {
  private:
   friend class StepAttention;
 
-  // Heads of one call that can run together; dense if taus is empty.
-  struct HeadGroup {
-    std::vector<int64_t> heads;
-    std::vector<double> taus;  // one for each of heads
-    int64_t stride = 0;
-    int64_t block = 0;
-  };
-
   at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                     int64_t text_length, int64_t step, int64_t layer);
   at::Tensor attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           int64_t step, int64_t layer);
-  SparseCall sparse_call(const HeadGroup& group, int64_t num_tokens, int64_t text_length) const;
   void measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
                       int64_t layer);
-  std::vector<HeadGroup> head_groups(int64_t step, int64_t layer) const;
+  void probe(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
+             int64_t layer);
   at::Tensor attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                           const at::Tensor& v, int64_t text_length, int64_t step,
                           std::vector<HeadGroupDensity>& densities);
@@ -73,6 +74,8 @@ class Attention {
   AttentionSchedule schedule_;
   Statistics statistics_;
   std::optional<RecallProbe> recall_;
+  std::optional<CurveProbe> curves_;
+  double probe_ms_ = 0;
   at::Tensor given_mask_;  // undefined: none
 };
 

@@ -31,21 +31,34 @@ at::Tensor true_mass(const at::Tensor& q, const at::Tensor& k, const BlockGrid& 
 
 }  // namespace
 
-at::Tensor true_recall(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask,
-                       const BlockGrid& grid, int64_t num_samples) {
-  std::vector<at::Tensor> recalls;
+at::Tensor TrueMass::recall(const at::Tensor& mask) const {
+  const at::Tensor rows = at::tensor(queries, at::kLong).to(mask.device());
+  return (share * mask.index_select(1, rows)).sum(2).mean(1).cpu();
+}
+
+TrueMass sample_true_mass(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid,
+                          int64_t num_samples) {
+  TrueMass result;
   const int64_t num_queries = std::max<int64_t>(grid.num_scored(), 1);
   num_samples = std::min(num_samples, num_queries);
-  for (int64_t head = 0; head < q.size(1); ++head) {
-    at::Tensor sum = at::zeros({}, q.options().dtype(at::kFloat));
-    for (int64_t sample = 0; sample < num_samples; ++sample) {
-      const int64_t query = (2 * sample + 1) * num_queries / (2 * num_samples);
-      sum +=
-          (true_mass(q.select(1, head), k.select(1, head), grid, query) * mask[head][query]).sum();
-    }
-    recalls.push_back(sum / static_cast<double>(num_samples));
+  for (int64_t sample = 0; sample < num_samples; ++sample) {
+    result.queries.push_back((2 * sample + 1) * num_queries / (2 * num_samples));
   }
-  return at::stack(recalls).to(at::kCPU);
+  std::vector<at::Tensor> heads;
+  for (int64_t head = 0; head < q.size(1); ++head) {
+    std::vector<at::Tensor> rows;
+    for (const int64_t query : result.queries) {
+      rows.push_back(true_mass(q.select(1, head), k.select(1, head), grid, query));
+    }
+    heads.push_back(at::stack(rows));
+  }
+  result.share = at::stack(heads);
+  return result;
+}
+
+at::Tensor true_recall(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask,
+                       const BlockGrid& grid, int64_t num_samples) {
+  return sample_true_mass(q, k, grid, num_samples).recall(mask);
 }
 
 }  // namespace reel::attention

@@ -57,6 +57,10 @@ at::Tensor select_by_torch(const at::Tensor& mass, const SparseCall& call) {
   return select_top_blocks(mass, call.selection, call.grid, call.protection);
 }
 
+at::Tensor select(const at::Tensor& mass, const SparseCall& call) {
+  return mass.is_cpu() ? select_on_cpu(mass, call).mask().ne(0) : select_by_torch(mass, call);
+}
+
 SparseResult run_on_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const SparseCall& call) {
   const auto start = TimePoint::now(q.device());
@@ -105,8 +109,20 @@ SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Te
 
 at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call) {
   check_call(q, k, k, call);
+  return select(score(q, k, call), call);
+}
+
+std::vector<at::Tensor> select_masks(const at::Tensor& q, const at::Tensor& k,
+                                     const SparseCall& call, std::span<const double> taus) {
+  check_call(q, k, k, call);
   const at::Tensor mass = score(q, k, call);
-  return q.is_cpu() ? select_on_cpu(mass, call).mask().ne(0) : select_by_torch(mass, call);
+  std::vector<at::Tensor> masks;
+  SparseCall with_tau = call;
+  for (const double tau : taus) {
+    with_tau.taus.assign(call.taus.size(), tau);
+    masks.push_back(select(mass, with_tau));
+  }
+  return masks;
 }
 
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

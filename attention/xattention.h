@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
 #include <vector>
 
 #include "attention/block_plan.h"
@@ -43,5 +44,9 @@ SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at:
 /// Scores and selects as run_sparse_call does: [A, n, n] bool on the device of q. A given mask is
 /// ignored.
 at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call);
+
+/// The same for each of `taus` instead of the call's own, every head alike; scores once.
+std::vector<at::Tensor> select_masks(const at::Tensor& q, const at::Tensor& k,
+                                     const SparseCall& call, std::span<const double> taus);
 
 }  // namespace reel::attention

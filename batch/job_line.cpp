@@ -81,6 +81,10 @@ void fill(const json& object, JobLine& line) {
   take(object, "guidance", line.guidance);
   take(object, "cfg_scale", line.cfg_scale);
   take(object, "tau", line.tau);
+  take(object, "stride", line.stride);
+  take(object, "block", line.block);
+  take(object, "select", line.select);
+  take(object, "rule", line.rule);
   take_flag_text(object, "fps", line.frame_rate);
   take(object, "attn", line.attention_mode);
   take_flag_text(object, "dense_steps", line.dense_steps);
@@ -119,6 +123,10 @@ const std::vector<JobKey>& job_keys() {
       {"fps", JobValue::kTextOrNumber, true},
       {"attn", JobValue::kText, true},
       {"tau", JobValue::kNumber, true},
+      {"stride", JobValue::kCount, true},
+      {"block", JobValue::kCount, true},
+      {"select", JobValue::kText, true},
+      {"rule", JobValue::kText, true},
       {"dense_steps", JobValue::kTextOrNumber, true},
       {"schedule", JobValue::kText, true},
       {"output", JobValue::kText, true},

@@ -21,9 +21,9 @@ struct JobLine {
   std::optional<uint64_t> seed;
   std::vector<uint64_t> seeds;
   std::optional<int64_t> samples;
-  std::optional<int64_t> width, height, frames, steps;
+  std::optional<int64_t> width, height, frames, steps, stride, block;
   std::optional<double> guidance, cfg_scale, tau;
-  std::optional<std::string> frame_rate, attention_mode, dense_steps;
+  std::optional<std::string> frame_rate, attention_mode, dense_steps, select, rule;
   std::optional<std::filesystem::path> schedule;  ///< relative to the job file's folder
   std::optional<std::string> output;              ///< template of the video's name
   nlohmann::json tags;                            ///< an object, copied into metadata; null: none

@@ -48,6 +48,7 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
   for (int64_t step = 0; step < inputs.num_steps; ++step) {
     stop.throw_if_requested();
     const Stopwatch watch;
+    const double probe_ms = attention.probe_ms();
     const at::Tensor timestep = scheduler.timestep(step, batch, device);
     const auto attend = attention.at_step(step);
     const auto velocity_for = [&](const TextConditioning& condition) {
@@ -68,9 +69,9 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
       return result;
     }
     latents = scheduler.step(latents, velocity, step);
-    result.steps.push_back({step, inputs.num_steps, watch.elapsed_ms(),
-                            attention.schedule().is_dense(step),
-                            attention.statistics().mean_density(step)});
+    result.steps.push_back(
+        {step, inputs.num_steps, watch.elapsed_ms() - (attention.probe_ms() - probe_ms),
+         attention.schedule().is_dense(step), attention.statistics().mean_density(step)});
     progress.step_finished(result.steps.back());
   }
   return result;

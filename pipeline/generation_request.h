@@ -22,6 +22,14 @@ enum class PromptTemplate { kVideo, kImage };
 /// "video" or "image".
 std::string template_name(PromptTemplate value);
 
+/// What thresholds would do to the calls that `attention` makes sparse, measured while the clip
+/// runs as its request says.
+struct CurveRequest {
+  attention::ScheduleOptions attention;
+  std::vector<double> taus;  ///< ascending
+  int64_t samples = 8;       ///< query blocks of every head and call
+};
+
 /// One prompt, rendered once for each seed. Complete: nothing is left to a default.
 struct GenerationRequest {
   std::string prompt;           ///< valid UTF-8 of any length, may be empty; not stripped yet
@@ -38,7 +46,8 @@ struct GenerationRequest {
   attention::ScheduleOptions attention;
   VaeTiling vae_tiling;
   ComputeChoice compute;
-  int64_t recall_samples = 0;  ///< query blocks a head that --probe-recall measures; 0: off
+  int64_t recall_samples = 0;          ///< query blocks a head that --probe-recall measures; 0: off
+  std::optional<CurveRequest> curves;  ///< of `calibrate`
 
   LatentGeometry geometry() const { return latent_geometry(size); }
   bool uses_negative_prompt() const { return cfg_scale != 1.0; }

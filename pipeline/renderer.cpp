@@ -16,6 +16,18 @@ TextConditioning conditioning(const text_encoder::EncodedPrompt& encoded) {
   return {{encoded.states}, encoded.pooled.unsqueeze(0)};
 }
 
+attention::Attention make_attention(const GenerationRequest& request, const ModelFacts& facts) {
+  attention::Attention attention(plan_attention(request, facts));
+  if (request.recall_samples > 0) attention.probe_recall(request.recall_samples);
+  if (request.curves) {
+    GenerationRequest would_be = request;
+    would_be.attention = request.curves->attention;
+    attention.probe_curves(attention::CurveProbe(plan_attention(would_be, facts),
+                                                 request.curves->taus, request.curves->samples));
+  }
+  return attention;
+}
+
 }  // namespace
 
 Renderer::Renderer(const weights::ModelFolder& folder, const ComputeChoice& compute,
@@ -95,9 +107,8 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
   report.num_text_tokens = texts.text.states.front().size(0);
 
   const dit::Config& config = transformer.config();
-  attention::Attention attention(
-      plan_attention(request, {config.embeds_guidance, config.num_layers(), config.num_heads}));
-  if (request.recall_samples > 0) attention.probe_recall(request.recall_samples);
+  attention::Attention attention =
+      make_attention(request, {config.embeds_guidance, config.num_layers(), config.num_heads});
   const at::Tensor noise = make_noise(request, seed, config.channels);
   const DenoiseInputs inputs{noise,
                              texts.text,
@@ -118,6 +129,7 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
   report.attention = attention.schedule().to_json();
   report.density = attention.statistics().density_json();
   if (attention.recall()) report.recall = attention.recall()->to_json();
+  if (attention.curves()) report.curves = attention.curves()->curves();
   report.attention_times = attention.statistics().times_json();
 
   decode_clip(request, clip, result.latents, outputs, report);

@@ -78,18 +78,23 @@ json metadata_json(const GenerationRequest& request, const RunIdentity& identity
                    const ClipReport& report, const json& program, const json& encoder) {
   json request_json = request.to_json(report.seed);
   request_json["tile_plan"] = report.tile_plan;
-  return {{"format", 1},
-          {"program", program},
-          {"request", std::move(request_json)},
-          {"attention", report.attention},
-          {"model", model_json(identity)},
-          {"noise_sha256", report.noise_sha256},
-          {"latents_sha256", report.latents_sha256},
-          {"density", density_summary(report.density)},
-          {"timing_ms", timing_json(report)},
-          {"device", device_json(identity)},
-          {"encoder", encoder},
-          {"licence", kLicence}};
+  json metadata = {{"format", 1},
+                   {"program", program},
+                   {"request", std::move(request_json)},
+                   {"attention", report.attention},
+                   {"model", model_json(identity)},
+                   {"noise_sha256", report.noise_sha256},
+                   {"latents_sha256", report.latents_sha256},
+                   {"density", density_summary(report.density)},
+                   {"timing_ms", timing_json(report)},
+                   {"device", device_json(identity)},
+                   {"encoder", encoder},
+                   {"licence", kLicence}};
+  if (!report.recall.is_null()) {
+    metadata["recall"] = {{"samples", report.recall.at("samples")},
+                          {"mean", report.recall.at("mean")}};
+  }
+  return metadata;
 }
 
 int64_t peak_host_bytes() {

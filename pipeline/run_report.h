@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "attention/threshold_table.h"
 #include "pipeline/generation_request.h"
 #include "pipeline/progress.h"
 #include "weights/tensor_source.h"
@@ -33,14 +35,15 @@ struct ClipReport {
   /// Stages in order of their start; loading and text, which clips share, count in each clip.
   std::vector<std::pair<std::string, double>> stages_ms;
   std::vector<StepReport> steps;
-  nlohmann::json attention;        ///< AttentionSchedule::to_json()
-  nlohmann::json density;          ///< Statistics::density_json()
-  nlohmann::json recall;           ///< RecallProbe::to_json(); null unless it was asked for
-  nlohmann::json attention_times;  ///< Statistics::times_json()
-  std::string tile_plan;           ///< TilePlan::text() of what ran
-  int64_t num_text_tokens = 0;     ///< L
-  int64_t peak_device_bytes = 0;   ///< 0 on a CPU
-  int64_t peak_host_bytes = 0;     ///< largest resident size of the process so far
+  nlohmann::json attention;  ///< AttentionSchedule::to_json()
+  nlohmann::json density;    ///< Statistics::density_json()
+  nlohmann::json recall;     ///< RecallProbe::to_json(); null unless it was asked for
+  std::optional<attention::HeadCurves> curves;  ///< if they were asked for
+  nlohmann::json attention_times;               ///< Statistics::times_json()
+  std::string tile_plan;                        ///< TilePlan::text() of what ran
+  int64_t num_text_tokens = 0;                  ///< L
+  int64_t peak_device_bytes = 0;                ///< 0 on a CPU
+  int64_t peak_host_bytes = 0;                  ///< largest resident size of the process so far
   double total_ms = 0;
 };
 
