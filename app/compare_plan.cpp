@@ -6,6 +6,7 @@
 #include <set>
 
 #include "app/known_model.h"
+#include "app/lpips_flag.h"
 #include "app/request_flags.h"
 #include "app/setting_text.h"
 #include "batch/job_list.h"
@@ -168,6 +169,7 @@ ComparePlan plan_comparison(const ParsedFlags& flags, const std::string& command
   if (flags.takes("--json") && flags.has("--json") && flags.text("--progress") == "json") {
     problems.add("--json: cannot go with --progress json: both write to stdout");
   }
+  plan.lpips_file = lpips_file(flags, problems);
   plan.folder = flags.text("--output-dir").value_or(kDefaultFolder);
   plan.if_exists = flags.has("--overwrite") ? IfExists::kReplace : IfExists::kRefuse;
   if (problems.empty()) check_folder(plan, problems);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct ComparePlan {
   std::filesystem::path folder;
   IfExists if_exists = IfExists::kRefuse;
   bool noise_floor = true;
+  std::optional<std::filesystem::path> lpips_file;  ///< none: LPIPS is not measured
 
   /// The video of one clip, relative to `folder`.
   std::filesystem::path video(size_t prompt, const CompareSetting& setting) const;

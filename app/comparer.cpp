@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/clip_files.h"
+#include "app/lpips_flag.h"
 #include "app/signals.h"
 #include "media/tee_sink.h"
 #include "pipeline/memory_check.h"
@@ -27,7 +28,8 @@ class FrameKeeper : public media::FrameSink {
 // Compares frames with those of the dense clip as they come.
 class FrameComparer : public media::FrameSink {
  public:
-  explicit FrameComparer(const at::Tensor& reference) : reference_(reference) {}
+  FrameComparer(const at::Tensor& reference, const eval::Lpips* lpips)
+      : reference_(reference), comparison_(lpips) {}
 
   void write(const at::Tensor& frames) override {
     const int64_t end = num_frames_ + frames.size(0);
@@ -96,7 +98,13 @@ Comparer::Comparer(const ComparePlan& plan, RunProgress& progress, Console& cons
       progress_(progress),
       console_(console),
       stop_(watch_signals()),
+      lpips_(open_lpips(plan.lpips_file, plan.settings.front().requests.front().compute.device)),
       renderer_(plan.model, plan.settings.front().requests.front().compute, progress, stop_) {
+  if (lpips_) {
+    result_.lpips_net = lpips_->net();
+  } else {
+    console_.info("LPIPS is not measured: --lpips wants a file that tools/export_lpips.py made");
+  }
   for (const auto& setting : plan_.settings) {
     pipeline::check_memory(setting.requests.front(), plan_.model);
     result_.settings.push_back({setting.name, {}});
@@ -114,14 +122,14 @@ at::Tensor Comparer::render_dense(size_t prompt) {
 
 void Comparer::render_noise_floor(size_t prompt, const at::Tensor& dense) {
   console_.info("dense again, for the noise floor");
-  FrameComparer floor(dense);
+  FrameComparer floor(dense, lpips());
   WatchedClip outputs(nullptr, floor);
   renderer_.render(plan_.settings[0].requests[prompt], 0, texts_[prompt], outputs);
   result_.noise_floor = floor.metrics();
 }
 
 void Comparer::render_sparse(size_t prompt, size_t setting, const at::Tensor& dense) {
-  FrameComparer comparer(dense);
+  FrameComparer comparer(dense, lpips());
   add(prompt, setting, comparer).metrics = comparer.metrics();
 }
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ namespace reel::app {
 /// Clips by prompt and setting, in any order that has the dense clip of a prompt first.
 class Comparer {
  public:
-  /// Checks memory and encodes all prompts. The arguments must outlive this. Throws what
-  /// pipeline::Renderer throws, as render_... do.
+  /// Reads the weights of LPIPS, checks memory and encodes all prompts. The arguments must outlive
+  /// this. Throws what pipeline::Renderer throws, as render_... do.
   Comparer(const ComparePlan& plan, RunProgress& progress, Console& console);
 
   /// Renders the dense clip of a prompt. Returns its frames [F, 3, H, W] uint8, before encoding.
@@ -34,12 +35,14 @@ class Comparer {
   const eval::Comparison& result() const { return result_; }
 
  private:
+  const eval::Lpips* lpips() const { return lpips_ ? &*lpips_ : nullptr; }
   eval::ComparedClip& add(size_t prompt, size_t index, media::FrameSink& watcher);
 
   const ComparePlan& plan_;
   RunProgress& progress_;
   Console& console_;
   pipeline::StopRequest stop_;
+  std::optional<eval::Lpips> lpips_;
   pipeline::Renderer renderer_;
   std::vector<pipeline::ClipTexts> texts_;
   eval::Comparison result_;

@@ -115,6 +115,7 @@ const std::vector<Flag>& flag_table() {
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
     {kOutput, kGenerate, "--probe-recall", kOne, "FILE", "", "measure and write how much of the true attention was kept, by step, layer and head"},
+    {kOutput, kComparisons | kSweep | kMetrics, "--lpips", kOne, "FILE", "", "also measure LPIPS, with weights that tools/export_lpips.py made"},
     {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
 
     {kJobs, kSweep, "--grid", kOne, "LIST", "tau=0.8,0.9,0.95", "settings to combine: \"tau=0.8,0.9; stride=4,8\"; also block, dense-steps, select, rule"},

@@ -6,6 +6,7 @@
 
 #include "app/batch.h"
 #include "app/commands.h"
+#include "app/lpips_flag.h"
 #include "app/sweep_plan.h"
 #include "core/output_file.h"
 #include "eval/clip_metrics.h"
@@ -34,6 +35,8 @@ struct PointSums {
     point.density += metadata.at("density").at("mean_sparse").get<double>();
     point.psnr += metrics.mean_psnr();
     point.ssim += metrics.mean_ssim();
+    if (const auto distance = metrics.mean_lpips())
+      point.lpips = point.lpips.value_or(0) + *distance;
     point.denoise_s += denoise_s(metadata);
     const json mean = metadata.value("/recall/mean"_json_pointer, json());
     if (mean.is_number()) recall += mean.get<double>();
@@ -46,6 +49,7 @@ struct PointSums {
     result.density /= count;
     result.psnr /= count;
     result.ssim /= count;
+    if (result.lpips) *result.lpips /= count;
     result.denoise_s /= count;
     result.speed = dense_s / result.denoise_s;
     if (num_recalls == point.num_clips) result.recall = recall / count;
@@ -54,6 +58,7 @@ struct PointSums {
 };
 
 eval::SweepResult collect(const SweepPlan& plan) {
+  const auto lpips = open_lpips(plan.lpips_file);
   const auto& folder = plan.batch.folder;
   std::map<std::string, const batch::Job*> dense;  // by line and seed
   const auto clip_of = [](const batch::Job& job) {
@@ -73,7 +78,8 @@ eval::SweepResult collect(const SweepPlan& plan) {
     for (const auto& job : plan.batch.jobs) {
       if (job.tags.at("sweep").at("setting") != cell.name()) continue;
       const auto metrics = eval::compare_videos(
-          {job.video, folder.video(*dense.at(clip_of(job))), folder.video(job)});
+          {job.video, folder.video(*dense.at(clip_of(job))), folder.video(job)},
+          lpips ? &*lpips : nullptr);
       sums.add(batch::video_metadata(folder.video(job)), metrics);
     }
     result.points.push_back(sums.mean(result.dense_s));

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "app/lpips_flag.h"
 #include "app/setting_text.h"
 #include "batch/job_list.h"
 #include "core/nearest_name.h"
@@ -138,10 +139,11 @@ std::vector<SweepCell> parse_grid(const std::string& text, Problems& problems) {
 SweepPlan plan_sweep(const ParsedFlags& flags) {
   Problems grid;
   auto cells = parse_grid(flags.text("--grid").value_or(kDefaultGrid), grid);
+  auto lpips = lpips_file(flags, grid);
   grid.throw_if_any<ConfigError>("sweep");
   auto batch =
       plan_batch(flags, [&](Problems& problems) { return sweep_lines(flags, cells, problems); });
-  return {std::move(batch), std::move(cells)};
+  return {std::move(batch), std::move(cells), std::move(lpips)};
 }
 
 }  // namespace reel::app

@@ -2,6 +2,8 @@
 // every setting of a grid.
 #pragma once
 
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +28,7 @@ struct SweepPlan {
   BatchPlan batch;  ///< tags of a job: its own, and
                     ///< "sweep": {"setting": a cell's name or "dense", "line": id}
   std::vector<SweepCell> cells;
+  std::optional<std::filesystem::path> lpips_file;  ///< none: LPIPS is not measured
 };
 
 /// Checks flags, grid, job file, model folder and names together. Throws as plan_batch() does.

@@ -33,16 +33,26 @@ double ClipMetrics::mean_ssim() const {
   return mean(ssim);
 }
 
+std::optional<double> ClipMetrics::mean_lpips() const {
+  if (lpips.empty()) return std::nullopt;
+  return mean(lpips);
+}
+
 nlohmann::json ClipMetrics::to_json() const {
   nlohmann::json by_frame = nlohmann::json::array();
   for (const double value : psnr) {
     by_frame.push_back(std::isinf(value) ? nlohmann::json() : nlohmann::json(value));
   }
-  return {{"frames", psnr.size()},
-          {"identical", identical()},
-          {"psnr", mean_psnr()},
-          {"ssim", mean_ssim()},
-          {"by_frame", {{"psnr", std::move(by_frame)}, {"ssim", ssim}}}};
+  nlohmann::json result = {{"frames", psnr.size()},
+                           {"identical", identical()},
+                           {"psnr", mean_psnr()},
+                           {"ssim", mean_ssim()},
+                           {"by_frame", {{"psnr", std::move(by_frame)}, {"ssim", ssim}}}};
+  if (const auto distance = mean_lpips()) {
+    result["lpips"] = *distance;
+    result["by_frame"]["lpips"] = lpips;
+  }
+  return result;
 }
 
 void ClipComparison::add(const at::Tensor& reference, const at::Tensor& frames) {
@@ -55,6 +65,9 @@ void ClipComparison::add(const at::Tensor& reference, const at::Tensor& frames) 
     metrics_.psnr.push_back(psnr(reference[i], frames[i]));
     metrics_.ssim.push_back(ssim(reference[i], frames[i]));
   }
+  if (lpips_ == nullptr) return;
+  const auto distances = (*lpips_)(reference, frames);
+  metrics_.lpips.insert(metrics_.lpips.end(), distances.begin(), distances.end());
 }
 
 }  // namespace reel::eval

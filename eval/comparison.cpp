@@ -26,13 +26,14 @@ double sparse_density(const pipeline::ClipReport& report) {
   return count == 0 ? 1.0 : sum / static_cast<double>(count);
 }
 
-std::string quality(const ComparedSetting& setting) {
+std::string quality(const ComparedSetting& setting, bool with_lpips) {
   const bool identical = std::all_of(
       setting.clips.begin(), setting.clips.end(),
       [](const ComparedClip& clip) { return !clip.metrics || clip.metrics->identical(); });
   const auto psnr =
       identical ? std::string("identical") : fmt::format("{:.2f} dB", setting.mean_psnr());
-  return fmt::format("{:>10}  {:.4f}", psnr, setting.mean_ssim());
+  const auto text = fmt::format("{:>10}  {:.4f}", psnr, setting.mean_ssim());
+  return with_lpips ? text + fmt::format("  {:.4f}", setting.mean_lpips().value_or(0.0)) : text;
 }
 
 nlohmann::json clip_json(const ComparedClip& clip) {
@@ -77,6 +78,14 @@ double ComparedSetting::mean_ssim() const {
                    [](const auto& clip) { return clip.metrics ? clip.metrics->mean_ssim() : 1.0; });
 }
 
+std::optional<double> ComparedSetting::mean_lpips() const {
+  const bool measured = std::ranges::all_of(
+      clips, [](const auto& clip) { return !clip.metrics || clip.metrics->mean_lpips(); });
+  if (!measured) return std::nullopt;
+  return mean_over(
+      clips, [](const auto& clip) { return clip.metrics ? *clip.metrics->mean_lpips() : 0.0; });
+}
+
 double ComparedSetting::mean_denoise_s() const {
   return mean_over(clips, [](const auto& clip) { return clip.denoise_s(); });
 }
@@ -94,22 +103,29 @@ nlohmann::json Comparison::to_json() const {
                     {"ssim", setting.mean_ssim()},
                     {"denoise_s", setting.mean_denoise_s()},
                     {"clips", std::move(clips)}});
+    if (!lpips_net.empty()) list.back()["lpips"] = setting.mean_lpips().value_or(0.0);
   }
-  return {{"format", 1},
-          {"settings", std::move(list)},
-          {"noise_floor", noise_floor ? noise_floor->to_json() : nlohmann::json()}};
+  nlohmann::json result = {
+      {"format", 1},
+      {"settings", std::move(list)},
+      {"noise_floor", noise_floor ? noise_floor->to_json() : nlohmann::json()}};
+  if (!lpips_net.empty()) result["lpips_net"] = lpips_net;
+  return result;
 }
 
 std::string Comparison::table() const {
   size_t width = 7;
   for (const auto& setting : settings) width = std::max(width, setting.name.size());
-  std::string text = fmt::format("{:<{}}  density        PSNR    SSIM   denoising  against dense\n",
-                                 "setting", width);
+  const bool with_lpips = !lpips_net.empty();
+  std::string text =
+      fmt::format("{:<{}}  density        PSNR    SSIM{}   denoising  against dense\n", "setting",
+                  width, with_lpips ? "   LPIPS" : "");
   const double dense_s = settings.front().mean_denoise_s();
   for (const auto& setting : settings) {
     const double seconds = setting.mean_denoise_s();
     text += fmt::format("{:<{}}  {:>7.3f}  {}  {:>8.2f} s  {:>13.3f}\n", setting.name, width,
-                        setting.mean_density(), quality(setting), seconds, seconds / dense_s);
+                        setting.mean_density(), quality(setting, with_lpips), seconds,
+                        seconds / dense_s);
   }
   if (noise_floor) {
     text +=

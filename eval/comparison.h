@@ -29,6 +29,7 @@ struct ComparedSetting {
   double mean_density() const;  ///< share of blocks, over the sparse steps; 1 if all were dense
   double mean_psnr() const;     ///< dB, over clips
   double mean_ssim() const;
+  std::optional<double> mean_lpips() const;  ///< none if it was not measured; 0 for dense clips
   double mean_denoise_s() const;
 };
 
@@ -36,8 +37,10 @@ struct ComparedSetting {
 struct Comparison {
   std::vector<ComparedSetting> settings;
   std::optional<ClipMetrics> noise_floor;  ///< the first dense clip made twice
+  std::string lpips_net;                   ///< "alex" or "vgg"; empty: not measured
 
-  /// {"format": 1, "settings": [{"name", "density", "psnr", "ssim", "denoise_s", "clips": [...]}],
+  /// {"format": 1, "settings": [{"name", "density", "psnr", "ssim", "lpips",
+  /// "denoise_s", "clips": [...]}],
   /// "noise_floor"}: docs/FORMATS.md.
   nlohmann::json to_json() const;
 

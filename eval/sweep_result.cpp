@@ -124,6 +124,7 @@ nlohmann::json SweepResult::to_json() const {
                         {"recall", point.recall ? nlohmann::json(*point.recall) : nullptr},
                         {"psnr", point.psnr},
                         {"ssim", point.ssim},
+                        {"lpips", point.lpips ? nlohmann::json(*point.lpips) : nullptr},
                         {"denoise_s", point.denoise_s},
                         {"speed", point.speed},
                         {"clips", point.num_clips},
@@ -135,15 +136,16 @@ nlohmann::json SweepResult::to_json() const {
 
 std::string SweepResult::csv() const {
   std::string text =
-      "setting,density,recall,psnr,ssim,denoise_s,speed,clips,density_front,speed_front\n";
+      "setting,density,recall,psnr,ssim,lpips,denoise_s,speed,clips,density_front,speed_front\n";
   const auto dense = density_front();
   const auto fast = speed_front();
   for (size_t i = 0; i < points.size(); ++i) {
     const auto& point = points[i];
-    text += fmt::format("\"{}\",{},{},{},{},{},{},{},{:d},{:d}\n", point.name, point.density,
+    text += fmt::format("\"{}\",{},{},{},{},{},{},{},{},{:d},{:d}\n", point.name, point.density,
                         point.recall ? fmt::format("{}", *point.recall) : "", point.psnr,
-                        point.ssim, point.denoise_s, point.speed, point.num_clips,
-                        static_cast<bool>(dense[i]), static_cast<bool>(fast[i]));
+                        point.ssim, point.lpips ? fmt::format("{}", *point.lpips) : "",
+                        point.denoise_s, point.speed, point.num_clips, static_cast<bool>(dense[i]),
+                        static_cast<bool>(fast[i]));
   }
   return text;
 }
@@ -151,18 +153,20 @@ std::string SweepResult::csv() const {
 std::string SweepResult::table() const {
   size_t width = 7;
   for (const auto& point : points) width = std::max(width, point.name.size());
-  std::string text = fmt::format(
-      "{:<{}}  density  recall      PSNR    SSIM  denoise  speed  front\n", "setting", width);
-  text += fmt::format("{:<{}}  {:>7}  {:>6}  {:>8}  {:>6}  {:>5.1f} s  {:>5}\n", "dense", width, 1,
-                      "", "", "", dense_s, 1);
+  std::string text =
+      fmt::format("{:<{}}  density  recall      PSNR    SSIM   LPIPS  denoise  speed  front\n",
+                  "setting", width);
+  text += fmt::format("{:<{}}  {:>7}  {:>6}  {:>8}  {:>6}  {:>6}  {:>5.1f} s  {:>5}\n", "dense",
+                      width, 1, "", "", "", "", dense_s, 1);
   const auto dense = density_front();
   const auto fast = speed_front();
   for (size_t i = 0; i < points.size(); ++i) {
     const auto& point = points[i];
     text += fmt::format(
-        "{:<{}}  {:>7.4f}  {:>6}  {:>5.2f} dB  {:.4f}  {:>5.1f} s  {:>5.2f}  {}{}\n", point.name,
-        width, point.density, point.recall ? fmt::format("{:.4f}", *point.recall) : "", point.psnr,
-        point.ssim, point.denoise_s, point.speed, dense[i] ? "d" : "", fast[i] ? "s" : "");
+        "{:<{}}  {:>7.4f}  {:>6}  {:>5.2f} dB  {:.4f}  {:>6}  {:>5.1f} s  {:>5.2f}  {}{}\n",
+        point.name, width, point.density, point.recall ? fmt::format("{:.4f}", *point.recall) : "",
+        point.psnr, point.ssim, point.lpips ? fmt::format("{:.4f}", *point.lpips) : "",
+        point.denoise_s, point.speed, dense[i] ? "d" : "", fast[i] ? "s" : "");
   }
   return text;
 }

@@ -15,6 +15,7 @@ struct SweepPoint {
   std::optional<double> recall;  ///< of the true attention, if it was measured
   double psnr = 0;               ///< dB against the dense clips
   double ssim = 0;
+  std::optional<double> lpips;  ///< if it was measured
   double denoise_s = 0;
   double speed = 1;  ///< denoising time of the dense clips / of these
   size_t num_clips = 0;
@@ -34,8 +35,8 @@ struct SweepResult {
   std::vector<bool> density_front() const;
   std::vector<bool> speed_front() const;
 
-  /// {"format":1,"dense_s","settings":[{name, density, recall, psnr, ssim, denoise_s, speed, clips,
-  /// density_front, speed_front}]}.
+  /// {"format":1,"dense_s","settings":[{name, density, recall, psnr, ssim, lpips, denoise_s, speed,
+  /// clips, density_front, speed_front}]}.
   nlohmann::json to_json() const;
 
   /// The same settings, a line each, with a header.

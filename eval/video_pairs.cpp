@@ -64,14 +64,14 @@ std::vector<VideoPair> pair_videos(const fs::path& reference, const fs::path& vi
   return pairs;
 }
 
-ClipMetrics compare_videos(const VideoPair& pair) {
+ClipMetrics compare_videos(const VideoPair& pair, const Lpips* lpips) {
   const std::string where = "metrics: " + printable(pair.name);
   const auto want = facts_text(media::read_video_facts(pair.reference));
   const auto got = facts_text(media::read_video_facts(pair.video));
   if (got != want) fail<ConfigError>(where, ": the videos differ: got ", got, ", want ", want);
   media::FrameReader reference(pair.reference);
   media::FrameReader video(pair.video);
-  ClipComparison comparison;
+  ClipComparison comparison(lpips);
   while (true) {
     const auto expected = reference.next();
     const auto frame = video.next();

@@ -21,8 +21,9 @@ struct VideoPair {
 std::vector<VideoPair> pair_videos(const std::filesystem::path& reference,
                                    const std::filesystem::path& videos);
 
-/// Reads both and compares them frame by frame; holds one frame of each. Throws ConfigError naming
-/// the pair if size, rate or number of frames differ or either is no video.
-ClipMetrics compare_videos(const VideoPair& pair);
+/// Reads both and compares them frame by frame, by LPIPS too unless it is null; holds one frame of
+/// each. Throws ConfigError naming the pair if size, rate or number of frames differ or either is
+/// no video.
+ClipMetrics compare_videos(const VideoPair& pair, const Lpips* lpips = nullptr);
 
 }  // namespace reel::eval

@@ -25,7 +25,7 @@ MAY_USE = {
     "dit": {"core", "weights", "attention"},
     "media": {"core"},
     "pipeline": {"core", "weights", "text_encoder", "dit", "attention", "schedulers", "vae", "media"},
-    "eval": {"core", "media", "pipeline"},
+    "eval": {"core", "media", "pipeline", "weights"},
     "batch": {"core", "weights", "text_encoder", "media", "pipeline"},
     "vbench": {"core", "media"},
     "app": EVERYTHING,

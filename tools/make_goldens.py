@@ -19,7 +19,7 @@ sys.path.insert(0, str(TOOLS))
 
 from goldens import common  # noqa: E402
 
-PACKAGES = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "numpy", "scikit-image")
+PACKAGES = ("torch", "diffusers", "transformers", "tokenizers", "safetensors", "numpy", "scikit-image", "lpips", "torchvision")
 
 
 def modules() -> list[str]:

@@ -97,6 +97,9 @@ TEST_F(ProgramCompare, MetricsComparesFinishedVideos) {
   EXPECT_EQ(result["videos"][0]["identical"], true);
   EXPECT_NEAR(result["ssim"].get<double>(), 1.0, 1e-12);
   expect_refused({"metrics", video.string()}, 2, {"two paths are wanted"});
+  expect_refused({"metrics", video.string(), video.string(), "--lpips", "none.safetensors"}, 2,
+                 {"--lpips: no such file: got none.safetensors", "tools/export_lpips.py"});
+  expect_refused({"metrics", video.string(), video.string(), "--lpips", video.string()}, 3, {});
   expect_refused({"metrics", video.string(), (folder_ / "none.mp4").string()}, 2,
                  {"none.mp4: does not exist"});
 }

@@ -17,12 +17,16 @@ DATA = ROOT / "tests" / "data"
 
 def draw_weights(module: torch.nn.Module, seed: int) -> None:
     """Overwrites every parameter of `module`, in byte order of the state dict's names."""
-    generator = torch.Generator().manual_seed(seed)
     state = {name: tensor for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
     parameters = {name for name, _ in module.named_parameters()}
+    draw_tensors({name: tensor for name, tensor in state.items() if name in parameters}, seed)
+
+
+def draw_tensors(tensors: dict[str, torch.Tensor], seed: int) -> None:
+    """Overwrites the tensors, in byte order of their names."""
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name in sorted(set(state) & parameters):
-            tensor = state[name]
+        for name, tensor in sorted(tensors.items()):
             value = torch.randn(tensor.shape, generator=generator)
             if name.endswith("bias"):
                 value.mul_(0.1)

@@ -1,5 +1,7 @@
-"""PSNR and SSIM of pairs of frames by scikit-image."""
+"""PSNR and SSIM of pairs of frames by scikit-image, LPIPS by the package lpips."""
 
+import export_lpips
+import lpips
 import numpy as np
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -17,7 +19,23 @@ def frame(generator: np.random.Generator, height: int, width: int) -> np.ndarray
     return picture.clip(0, 255).astype(np.uint8)
 
 
+def make_lpips() -> None:
+    """Networks with drawn weights: the C++ side draws the same under the same names."""
+    generator = np.random.default_rng(8)
+    reference = np.stack([frame(generator, 40, 56) for _ in range(2)])
+    frames = (reference + generator.normal(0, 20, reference.shape)).clip(0, 255).astype(np.uint8)
+    tensors = {"reference": torch.from_numpy(reference), "frames": torch.from_numpy(frames)}
+    for net in export_lpips.NETS:
+        model = lpips.LPIPS(net=net, version="0.1", pretrained=False, pnet_rand=True, verbose=False).eval()
+        common.draw_tensors(export_lpips.parameters_of(model), seed=21)
+        pixels = [tensors[name].permute(0, 3, 1, 2).float() / 127.5 - 1 for name in ("reference", "frames")]
+        with torch.no_grad():
+            tensors[net] = model(*pixels).flatten()
+    common.save("eval/lpips", tensors)
+
+
 def make() -> None:
+    make_lpips()
     generator = np.random.default_rng(7)
     tensors, facts = {}, {}
     for name, (height, width) in SIZES.items():

@@ -17,6 +17,7 @@ SweepPoint point(const char* name, double density, double psnr, double seconds) 
           .recall = {},
           .psnr = psnr,
           .ssim = 0.9,
+          .lpips = {},
           .denoise_s = seconds,
           .speed = 10 / seconds,
           .num_clips = 2};
@@ -36,21 +37,22 @@ TEST(SweepResult, FrontHoldsWhatNoOtherSettingBeats) {
 TEST(SweepResult, JsonAndCsvHoldEveryFigure) {
   auto with_recall = result();
   with_recall.points[0].recall = 0.95;
+  with_recall.points[0].lpips = 0.125;
   const auto json = with_recall.to_json();
   EXPECT_EQ(json.at("format"), 1);
   EXPECT_EQ(json.at("settings").size(), 5U);
   EXPECT_EQ(json["settings"][0]["recall"], 0.95);
   EXPECT_TRUE(json["settings"][1]["recall"].is_null());
   EXPECT_EQ(json["settings"][2]["density_front"], false);
-  EXPECT_THAT(with_recall.csv(), HasSubstr("\n\"a\",0.2,0.95,20,0.9,4,2.5,2,1,1\n"));
-  EXPECT_THAT(with_recall.csv(), HasSubstr("\n\"c\",0.5,,24,0.9,5,2,2,0,1\n"));
+  EXPECT_THAT(with_recall.csv(), HasSubstr("\n\"a\",0.2,0.95,20,0.9,0.125,4,2.5,2,1,1\n"));
+  EXPECT_THAT(with_recall.csv(), HasSubstr("\n\"c\",0.5,,24,0.9,,5,2,2,0,1\n"));
 }
 
 TEST(SweepResult, TableMarksTheFronts) {
   const auto table = result().table();
   EXPECT_THAT(table, HasSubstr("dense"));
-  EXPECT_THAT(table, HasSubstr("20.00 dB  0.9000    4.0 s   2.50  ds\n"));
-  EXPECT_THAT(table, HasSubstr("24.00 dB  0.9000    5.0 s   2.00  s\n"));
+  EXPECT_THAT(table, HasSubstr("20.00 dB  0.9000            4.0 s   2.50  ds\n"));
+  EXPECT_THAT(table, HasSubstr("24.00 dB  0.9000            5.0 s   2.00  s\n"));
 }
 
 TEST(SweepResult, PlotHasAMarkForEverySettingInBothDiagrams) {
