@@ -7,6 +7,7 @@
 
 #include "app/known_model.h"
 #include "app/lpips_flag.h"
+#include "app/report_flags.h"
 #include "app/request_flags.h"
 #include "app/setting_text.h"
 #include "batch/job_list.h"
@@ -130,16 +131,31 @@ void check_folder(const ComparePlan& plan, Problems& problems) {
       !std::filesystem::is_directory(plan.folder, ignored)) {
     problems.add(plan.folder.string(), ": is there already and is not a folder");
   } else if (plan.if_exists == IfExists::kRefuse &&
-             std::filesystem::exists(plan.folder / "compare.json", ignored)) {
+             (std::filesystem::exists(plan.folder / "compare.json", ignored) ||
+              std::filesystem::exists(plan.folder / "report.html", ignored))) {
     problems.add(plan.folder.string(),
                  ": holds a comparison already: want --overwrite or another --output-dir");
   }
+}
+
+// Which heads the report shows, and copies of videos that no browser would play.
+void plan_report(const std::optional<std::vector<attention::LayerHead>>& heads, ComparePlan& plan) {
+  for (size_t i = 1; i < plan.settings.size(); ++i) {
+    for (auto& request : plan.settings[i].requests) request.mask_heads = heads;
+  }
+  if (plan.encoder.codec == "h264" && plan.encoder.pix_fmt == "yuv420p") return;
+  const auto& size = plan.settings.front().requests.front().size;
+  plan.preview_encoder = media::plan_encoder({}, size.width, size.height);
 }
 
 }  // namespace
 
 std::filesystem::path ComparePlan::video(size_t prompt, const CompareSetting& setting) const {
   return std::filesystem::path("videos") / setting.file_name / fmt::format("{:04}.mp4", prompt + 1);
+}
+
+std::filesystem::path ComparePlan::preview(size_t prompt, const CompareSetting& setting) const {
+  return "previews" / video(prompt, setting).lexically_relative("videos");
 }
 
 ComparePlan plan_compare(const ParsedFlags& flags) {
@@ -172,9 +188,13 @@ ComparePlan plan_comparison(const ParsedFlags& flags, const std::string& command
   plan.lpips_file = lpips_file(flags, problems);
   plan.folder = flags.text("--output-dir").value_or(kDefaultFolder);
   plan.if_exists = flags.has("--overwrite") ? IfExists::kReplace : IfExists::kRefuse;
+  const auto heads =
+      mask_heads(flags, model ? std::optional(model->facts) : std::nullopt, problems);
   if (problems.empty()) check_folder(plan, problems);
   problems.throw_if_any<ConfigError>(command);
   if (broken) std::rethrow_exception(broken);
+  plan.writes_report = !flags.has("--no-report");
+  if (plan.writes_report) plan_report(heads, plan);
   plan.model = std::move(model->folder);
   return plan;
 }

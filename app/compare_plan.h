@@ -30,10 +30,14 @@ struct ComparePlan {
   std::filesystem::path folder;
   IfExists if_exists = IfExists::kRefuse;
   bool noise_floor = true;
-  std::optional<std::filesystem::path> lpips_file;  ///< none: LPIPS is not measured
+  bool writes_report = true;
+  std::optional<media::EncoderPlan> preview_encoder;  ///< for the report, if no browser would play
+                                                      ///< what `encoder` makes
+  std::optional<std::filesystem::path> lpips_file;    ///< none: LPIPS is not measured
 
-  /// The video of one clip, relative to `folder`.
+  /// The video of one clip and its copy for the report, relative to `folder`.
   std::filesystem::path video(size_t prompt, const CompareSetting& setting) const;
+  std::filesystem::path preview(size_t prompt, const CompareSetting& setting) const;
 };
 
 /// A setting before it is checked.

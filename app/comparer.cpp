@@ -8,8 +8,10 @@
 #include "app/clip_files.h"
 #include "app/lpips_flag.h"
 #include "app/signals.h"
+#include "media/mp4_writer.h"
 #include "media/tee_sink.h"
 #include "pipeline/memory_check.h"
+#include "report/comparison_page.h"
 
 namespace reel::app {
 namespace {
@@ -45,22 +47,24 @@ class FrameComparer : public media::FrameSink {
   eval::ClipComparison comparison_;
 };
 
-// The files of a clip, if any, with a second reader of its frames.
+// The files of a clip, if any, with other readers of its frames.
 class WatchedClip : public pipeline::ClipOutputs {
  public:
-  WatchedClip(ClipFiles* files, media::FrameSink& watcher) : files_(files), watcher_(watcher) {}
+  WatchedClip(ClipFiles* files, std::vector<media::FrameSink*> watchers)
+      : files_(files), watchers_(std::move(watchers)) {}
 
   void keep_latents(size_t clip, const at::Tensor& latents) override {
     if (files_ != nullptr) files_->keep_latents(clip, latents);
   }
   media::FrameSink& frames(size_t clip) override {
-    if (files_ == nullptr) return watcher_;
-    both_ = std::make_unique<media::TeeSink>(
-        std::vector<media::FrameSink*>{&files_->frames(clip), &watcher_});
-    return *both_;
+    auto sinks = watchers_;
+    if (files_ != nullptr) sinks.push_back(&files_->frames(clip));
+    all_ = std::make_unique<media::TeeSink>(std::move(sinks));
+    return *all_;
   }
   void complete(size_t clip, const pipeline::RunIdentity& identity,
                 const pipeline::ClipReport& clip_report) override {
+    for (auto* watcher : watchers_) watcher->finish();
     if (files_ != nullptr) files_->complete(clip, identity, clip_report);
     report = clip_report;
   }
@@ -69,8 +73,8 @@ class WatchedClip : public pipeline::ClipOutputs {
 
  private:
   ClipFiles* files_;
-  media::FrameSink& watcher_;
-  std::unique_ptr<media::TeeSink> both_;
+  std::vector<media::FrameSink*> watchers_;
+  std::unique_ptr<media::TeeSink> all_;
 };
 
 OutputPlan outputs_of(const ComparePlan& plan, size_t prompt, const CompareSetting& setting) {
@@ -89,6 +93,31 @@ OutputPlan outputs_of(const ComparePlan& plan, size_t prompt, const CompareSetti
   outputs.folders.push_back(outputs.clips[0].density_json->parent_path());
   outputs.if_exists = plan.if_exists;
   return outputs;
+}
+
+// A copy of a clip's video for the report, if it needs one.
+std::unique_ptr<media::Mp4Writer> open_preview(const ComparePlan& plan, size_t prompt,
+                                               const CompareSetting& setting) {
+  if (!plan.preview_encoder) return nullptr;
+  const auto& request = setting.requests[prompt];
+  const auto file = plan.folder / plan.preview(prompt, setting);
+  OutputPlan folders;
+  folders.folders = {file.parent_path()};
+  make_output_folders(folders);
+  const media::VideoFormat format = {.width = request.size.width,
+                                     .height = request.size.height,
+                                     .rate = media::parse_frame_rate(request.frame_rate)};
+  return std::make_unique<media::Mp4Writer>(file, plan.if_exists, format, *plan.preview_encoder);
+}
+
+// What all clips of a comparison have in common, from the metadata of one.
+nlohmann::json run_json(const nlohmann::json& metadata) {
+  nlohmann::json run;
+  for (const char* key : {"program", "request", "model", "device", "encoder"}) {
+    run[key] = metadata[key];
+  }
+  for (const char* key : {"prompt", "seed", "tile_plan"}) run["request"].erase(key);
+  return run;
 }
 
 }  // namespace
@@ -123,7 +152,7 @@ at::Tensor Comparer::render_dense(size_t prompt) {
 void Comparer::render_noise_floor(size_t prompt, const at::Tensor& dense) {
   console_.info("dense again, for the noise floor");
   FrameComparer floor(dense, lpips());
-  WatchedClip outputs(nullptr, floor);
+  WatchedClip outputs(nullptr, {&floor});
   renderer_.render(plan_.settings[0].requests[prompt], 0, texts_[prompt], outputs);
   result_.noise_floor = floor.metrics();
 }
@@ -141,10 +170,15 @@ eval::ComparedClip& Comparer::add(size_t prompt, size_t index, media::FrameSink&
   const OutputPlan outputs = outputs_of(plan_, prompt, setting);
   make_output_folders(outputs);
   ClipFiles files(request, outputs, plan_.encoder, progress_);
-  WatchedClip clip(&files, watcher);
+  const auto preview = open_preview(plan_, prompt, setting);
+  std::vector<media::FrameSink*> watchers = {&watcher};
+  if (preview) watchers.push_back(preview.get());
+  WatchedClip clip(&files, std::move(watchers));
   renderer_.render(request, 0, texts_[prompt], clip);
+  if (result_.run.is_null()) result_.run = run_json(files.metadata());
   auto& clips = result_.settings[index].clips;
   clips.push_back({plan_.prompts[prompt], plan_.video(prompt, setting).string(),
+                   preview ? plan_.preview(prompt, setting).string() : std::string(),
                    std::move(clip.report), std::nullopt});
   return clips.back();
 }
@@ -153,6 +187,7 @@ std::string write_comparison(const ComparePlan& plan, const eval::Comparison& re
   const std::string json =
       result.to_json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   write_output(plan.folder / "compare.json", plan.if_exists, json);
+  if (plan.writes_report) report::write_comparison_page(plan.folder, plan.if_exists, result);
   return json;
 }
 

@@ -48,7 +48,8 @@ class Comparer {
   eval::Comparison result_;
 };
 
-/// Writes `result` as compare.json into the plan's folder. Returns the text of that file.
+/// Writes `result` as compare.json, and the report unless the plan has none, into the plan's
+/// folder. Returns the text of compare.json.
 std::string write_comparison(const ComparePlan& plan, const eval::Comparison& result);
 
 }  // namespace reel::app

@@ -110,6 +110,8 @@ const std::vector<Flag>& flag_table() {
     {kOutput, kFiles, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
     {kOutput, kRender, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
     {kOutput, kBoth, "--overwrite", kNone, "", "", "replace files that are there already"},
+    {kOutput, kComparisons, "--no-report", kNone, "", "", "write no report.html"},
+    {kOutput, kComparisons, "--mask-heads", kOne, "LIST", "auto", "heads whose blocks the report shows: LAYER:HEAD, ..., auto (four) or none"},
     {kOutput, kGenerate, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
     {kOutput, kFiles, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},

@@ -34,11 +34,13 @@ at::Tensor Attention::attend_dense(const at::Tensor& q, const at::Tensor& k, con
 void Attention::probe(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
                       int64_t layer) {
   const bool measures_recall = recall_ && (!schedule_.is_dense(step, layer) || schedule_.usual());
-  if (!measures_recall && !curves_) return;
+  const bool records_masks = masks_ && masks_->wants(step, layer);
+  if (!measures_recall && !curves_ && !records_masks) return;
   q.select(0, 0).select(0, 0).select(0, 0).select(0, 0).item();  // waits for what came before
   const Stopwatch watch;
   if (measures_recall) measure_recall(q, k, text_length, step, layer);
   if (curves_) curves_->measure(q, k, text_length, step, layer);
+  if (records_masks) masks_->measure(schedule_, q, k, text_length, step, layer);
   probe_ms_ += watch.elapsed_ms();
 }
 

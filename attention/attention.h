@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention/curve_probe.h"
+#include "attention/mask_probe.h"
 #include "attention/recall_probe.h"
 #include "attention/schedule.h"
 #include "attention/statistics.h"
@@ -44,12 +45,16 @@ class Attention {
   /// From now on measures in every call what thresholds would do. Results do not change.
   void probe_curves(CurveProbe probe) { curves_.emplace(std::move(probe)); }
 
+  /// From now on records the blocks of chosen calls. Results do not change.
+  void probe_masks(MaskProbe probe) { masks_.emplace(std::move(probe)); }
+
   /// Time spent on probes so far; it is no part of what attention costs.
   double probe_ms() const { return probe_ms_; }
 
   /// What was measured; none unless asked for.
   const std::optional<RecallProbe>& recall() const { return recall_; }
   const std::optional<CurveProbe>& curves() const { return curves_; }
+  const std::optional<MaskProbe>& masks() const { return masks_; }
 
   /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
@@ -75,6 +80,7 @@ class Attention {
   Statistics statistics_;
   std::optional<RecallProbe> recall_;
   std::optional<CurveProbe> curves_;
+  std::optional<MaskProbe> masks_;
   double probe_ms_ = 0;
   at::Tensor given_mask_;  // undefined: none
 };

@@ -41,13 +41,19 @@ nlohmann::json clip_json(const ComparedClip& clip) {
   for (const auto& step : clip.report.steps) {
     steps.push_back({{"ms", step.elapsed_ms}, {"dense", step.dense}, {"density", step.density}});
   }
+  nlohmann::json stages = nlohmann::json::array();
+  for (const auto& [name, elapsed_ms] : clip.report.stages_ms) {
+    stages.push_back({{"name", name}, {"ms", elapsed_ms}});
+  }
   return {{"prompt", clip.prompt},
           {"video", clip.video},
+          {"preview", clip.preview.empty() ? nlohmann::json() : nlohmann::json(clip.preview)},
           {"seed", clip.report.seed},
           {"denoise_s", clip.denoise_s()},
           {"total_s", clip.report.total_ms / 1e3},
           {"density", sparse_density(clip.report)},
           {"steps", std::move(steps)},
+          {"stages", std::move(stages)},
           {"attention_times", clip.report.attention_times},
           {"noise_sha256", clip.report.noise_sha256},
           {"latents_sha256", clip.report.latents_sha256},
@@ -57,10 +63,9 @@ nlohmann::json clip_json(const ComparedClip& clip) {
 }  // namespace
 
 double ComparedClip::denoise_s() const {
-  for (const auto& [stage, elapsed_ms] : report.stages_ms) {
-    if (stage == "denoise") return elapsed_ms / 1e3;
-  }
-  return 0;
+  double elapsed_ms = 0;
+  for (const auto& step : report.steps) elapsed_ms += step.elapsed_ms;
+  return elapsed_ms / 1e3;
 }
 
 double ComparedSetting::mean_density() const {
@@ -107,6 +112,7 @@ nlohmann::json Comparison::to_json() const {
   }
   nlohmann::json result = {
       {"format", 1},
+      {"run", run},
       {"settings", std::move(list)},
       {"noise_floor", noise_floor ? noise_floor->to_json() : nlohmann::json()}};
   if (!lpips_net.empty()) result["lpips_net"] = lpips_net;

@@ -14,11 +14,12 @@ namespace reel::eval {
 /// One clip of one setting.
 struct ComparedClip {
   std::string prompt;
-  std::string video;  ///< its file, relative to the report
+  std::string video;    ///< its file, relative to the report
+  std::string preview;  ///< a copy that browsers play; empty if `video` is one
   pipeline::ClipReport report;
   std::optional<ClipMetrics> metrics;  ///< against the dense clip; none for that one
 
-  double denoise_s() const;
+  double denoise_s() const;  ///< all steps, without what was measured on the side
 };
 
 /// A setting and its clips, one a prompt.
@@ -37,7 +38,8 @@ struct ComparedSetting {
 struct Comparison {
   std::vector<ComparedSetting> settings;
   std::optional<ClipMetrics> noise_floor;  ///< the first dense clip made twice
-  std::string lpips_net;                   ///< "alex" or "vgg"; empty: not measured
+  nlohmann::json run;     ///< {"program", "request", "model", "device", "encoder"} as in metadata
+  std::string lpips_net;  ///< "alex" or "vgg"; empty: not measured
 
   /// {"format": 1, "settings": [{"name", "density", "psnr", "ssim", "lpips",
   /// "denoise_s", "clips": [...]}],

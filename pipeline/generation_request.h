@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "attention/mask_probe.h"
 #include "attention/schedule.h"
 #include "pipeline/compute_choice.h"
 #include "pipeline/latent_geometry.h"
@@ -48,6 +49,9 @@ struct GenerationRequest {
   ComputeChoice compute;
   int64_t recall_samples = 0;          ///< query blocks a head that --probe-recall measures; 0: off
   std::optional<CurveRequest> curves;  ///< of `calibrate`
+  /// Heads whose blocks are recorded (attention/mask_probe.h): none, or an empty list for a few
+  /// that are spread over the model.
+  std::optional<std::vector<attention::LayerHead>> mask_heads;
 
   LatentGeometry geometry() const { return latent_geometry(size); }
   bool uses_negative_prompt() const { return cfg_scale != 1.0; }

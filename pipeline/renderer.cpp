@@ -12,6 +12,8 @@
 namespace reel::pipeline {
 namespace {
 
+constexpr int64_t kMaskHeads = 4;
+
 TextConditioning conditioning(const text_encoder::EncodedPrompt& encoded) {
   return {{encoded.states}, encoded.pooled.unsqueeze(0)};
 }
@@ -24,6 +26,13 @@ attention::Attention make_attention(const GenerationRequest& request, const Mode
     would_be.attention = request.curves->attention;
     attention.probe_curves(attention::CurveProbe(plan_attention(would_be, facts),
                                                  request.curves->taus, request.curves->samples));
+  }
+  if (request.mask_heads) {
+    const auto heads = request.mask_heads->empty()
+                           ? attention::spread_heads(attention.schedule(), kMaskHeads)
+                           : *request.mask_heads;
+    attention.probe_masks(
+        attention::MaskProbe(attention::calls_to_show(attention.schedule(), heads)));
   }
   return attention;
 }
@@ -130,6 +139,7 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
   report.density = attention.statistics().density_json();
   if (attention.recall()) report.recall = attention.recall()->to_json();
   if (attention.curves()) report.curves = attention.curves()->curves();
+  if (attention.masks()) report.masks = attention.masks()->masks();
   report.attention_times = attention.statistics().times_json();
 
   decode_clip(request, clip, result.latents, outputs, report);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "attention/mask_probe.h"
 #include "attention/threshold_table.h"
 #include "pipeline/generation_request.h"
 #include "pipeline/progress.h"
@@ -39,6 +40,7 @@ struct ClipReport {
   nlohmann::json density;    ///< Statistics::density_json()
   nlohmann::json recall;     ///< RecallProbe::to_json(); null unless it was asked for
   std::optional<attention::HeadCurves> curves;  ///< if they were asked for
+  std::vector<attention::HeadMask> masks;       ///< if they were asked for
   nlohmann::json attention_times;               ///< Statistics::times_json()
   std::string tile_plan;                        ///< TilePlan::text() of what ran
   int64_t num_text_tokens = 0;                  ///< L

@@ -13,7 +13,7 @@ import tempfile
 
 # Folder -> folders of ours that it may include beside itself.
 EVERYTHING = {
-    "app", "attention", "batch", "core", "dit", "eval", "media", "pipeline", "schedulers", "text_encoder", "vae", "vbench", "weights",
+    "app", "attention", "batch", "core", "dit", "eval", "media", "pipeline", "report", "schedulers", "text_encoder", "vae", "vbench", "weights",
 }
 MAY_USE = {
     "core": set(),
@@ -26,6 +26,7 @@ MAY_USE = {
     "media": {"core"},
     "pipeline": {"core", "weights", "text_encoder", "dit", "attention", "schedulers", "vae", "media"},
     "eval": {"core", "media", "pipeline", "weights"},
+    "report": {"core", "eval"},
     "batch": {"core", "weights", "text_encoder", "media", "pipeline"},
     "vbench": {"core", "media"},
     "app": EVERYTHING,
