@@ -1,7 +1,7 @@
 // Curves over frames or steps, in SVG.
 "use strict";
 
-const kChart = { width: 380, height: 190, left: 42, right: 10, top: 14, bottom: 26 };
+const kChart = { height: 200, left: 44, right: 10, top: 14, bottom: 26 };
 
 // Round numbers that span low to high in about `count` intervals.
 function ticks(low, high, count) {
@@ -16,7 +16,7 @@ function ticks(low, high, count) {
 }
 
 // series: [{name, stroke, dash, values}], one value a place on the x axis; null stands for "no
-// difference" and is drawn as a ring at the top. Returns {node, show(place)}.
+// difference" and is drawn as a ring at the top. `node` is the chart.
 class LineChart {
   constructor({ title, hint, series, unit, digits, xName, first, onChoose }) {
     this.series = series;
@@ -30,15 +30,9 @@ class LineChart {
     const high = numbers.length ? Math.max(...numbers) : 1;
     this.yTicks = ticks(low, high === low ? low + (Math.abs(low) * 0.02 || 1) : high, 4);
     this.values = element("span");
-    this.svg = svgElement("svg", {
-      viewBox: `0 0 ${kChart.width} ${kChart.height}`,
-      role: "img",
-      "aria-label": this.describe(title),
-    });
-    this.drawAxes();
-    for (const one of series) this.drawCurve(one);
+    this.svg = svgElement("svg", { role: "img", "aria-label": this.describe(title) });
     this.cursor = svgElement("line", { class: "cursor", y1: kChart.top, y2: kChart.height - kChart.bottom });
-    this.svg.append(this.cursor);
+    this.place = onChoose ? 0 : null;
     this.node = element(
       "figure",
       { class: onChoose ? "chart seekable" : "chart" },
@@ -46,7 +40,20 @@ class LineChart {
       this.svg,
     );
     if (onChoose) this.listen(onChoose);
-    else this.cursor.remove();
+    new ResizeObserver(() => this.draw()).observe(this.node);
+  }
+
+  // As wide as its place, so that letters and lines keep their size.
+  draw() {
+    this.width = this.node.clientWidth;
+    if (!this.width) return;
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${kChart.height}`);
+    this.svg.replaceChildren();
+    this.drawAxes();
+    for (const one of this.series) this.drawCurve(one);
+    if (this.place === null) return;
+    this.svg.append(this.cursor);
+    this.show(this.place);
   }
 
   describe(title) {
@@ -60,7 +67,7 @@ class LineChart {
   }
 
   x(place) {
-    const width = kChart.width - kChart.left - kChart.right;
+    const width = this.width - kChart.left - kChart.right;
     return kChart.left + (this.count < 2 ? width / 2 : (place / (this.count - 1)) * width);
   }
 
@@ -76,7 +83,7 @@ class LineChart {
     for (const value of this.yTicks) {
       const y = this.y(value);
       this.svg.append(
-        svgElement("line", { class: "grid", x1: kChart.left, x2: kChart.width - kChart.right, y1: y, y2: y }),
+        svgElement("line", { class: "grid", x1: kChart.left, x2: this.width - kChart.right, y1: y, y2: y }),
         svgElement("text", { x: kChart.left - 6, y: y + 4, "text-anchor": "end" }, value.toFixed(digits)),
       );
     }
@@ -110,8 +117,11 @@ class LineChart {
 
   // Moves the cursor and tells the values there.
   show(place) {
-    this.cursor.setAttribute("x1", this.x(place));
-    this.cursor.setAttribute("x2", this.x(place));
+    this.place = place;
+    if (this.width) {
+      this.cursor.setAttribute("x1", this.x(place));
+      this.cursor.setAttribute("x2", this.x(place));
+    }
     this.values.replaceChildren(
       ...this.series.flatMap(({ stroke, values }, i) => {
         const value = values[place];
@@ -125,8 +135,8 @@ class LineChart {
   listen(onChoose) {
     const choose = (event) => {
       const box = this.svg.getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * kChart.width;
-      const share = (x - kChart.left) / (kChart.width - kChart.left - kChart.right);
+      const x = ((event.clientX - box.left) / box.width) * this.width;
+      const share = (x - kChart.left) / (this.width - kChart.left - kChart.right);
       onChoose(Math.max(0, Math.min(this.count - 1, Math.round(share * (this.count - 1)))));
     };
     this.svg.addEventListener("pointerdown", choose);

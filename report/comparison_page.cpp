@@ -117,7 +117,7 @@ std::string comparison_page(const eval::Comparison& comparison,
     }
   }
   std::string page = page_template();
-  fill(page, "<!-- videos -->", embedded);  // before the data, whose texts might look like a place
+  fill(page, "<!-- videos -->", embedded);
   fill(page, "<!-- data -->", script_json(page_data(comparison)));
   return page;
 }

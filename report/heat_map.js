@@ -147,22 +147,24 @@ function maskFigure(mask) {
     "figure",
     { class: "mask" },
     canvas,
-    element(
-      "figcaption",
-      {},
-      element("b", {}, `layer ${mask.layer}, head ${mask.head}`),
-      element("br"),
-      `step ${mask.step} · density ${mask.density.toFixed(2)}`,
-    ),
+    element("figcaption", {}, `step ${mask.step}`, element("br"), `density ${mask.density.toFixed(2)}`),
   );
 }
 
 function showMasks(parent, note, masks) {
-  const sorted = [...masks].sort((a, b) => a.layer - b.layer || a.head - b.head || a.step - b.step);
-  parent.replaceChildren(...sorted.map(maskFigure));
-  const shrunk = sorted.some((mask) => mask.side < mask.blocks);
-  note.textContent = sorted.length
-    ? `Coloured: blocks that were attended to. Rows are query blocks, columns key blocks, ${sorted[0].blocks} of each; ` +
-      `the last ones are text.${shrunk ? " Each cell shows the share of its blocks." : ""}`
+  const heads = new Map();
+  for (const mask of [...masks].sort((a, b) => a.layer - b.layer || a.head - b.head || a.step - b.step)) {
+    const name = `Layer ${mask.layer}, head ${mask.head}`;
+    heads.set(name, [...(heads.get(name) || []), mask]);
+  }
+  parent.replaceChildren(
+    ...[...heads].map(([name, steps]) =>
+      element("section", { class: "mask-group", "aria-label": name }, element("h4", {}, name), element("div", {}, ...steps.map(maskFigure))),
+    ),
+  );
+  const shrunk = masks.some((mask) => mask.side < mask.blocks);
+  note.textContent = masks.length
+    ? `Coloured: blocks that were attended to. Rows are query blocks, columns key blocks, ${masks[0].blocks} of each; ` +
+      `the last ones are text.${shrunk ? " A cell shows the share of its blocks." : ""}`
     : "No head was recorded for this setting.";
 }

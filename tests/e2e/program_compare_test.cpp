@@ -6,6 +6,7 @@
 
 #include "media/frame_reader.h"
 #include "tests/e2e/program_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace reel::testing {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ProgramCompare : public ProgramTest {
  protected:
@@ -67,6 +69,39 @@ TEST_F(ProgramCompare, RendersEveryPromptInEverySettingFromTheSameNoise) {
   EXPECT_LT(sparse["psnr"], whole["psnr"]);
   EXPECT_GT(whole["psnr"], 60.0);
   EXPECT_EQ(sparse["clips"][1]["metrics"]["by_frame"]["ssim"].size(), 9);
+  EXPECT_EQ(sparse["clips"][0]["stages"].back()["name"], "decode");
+  EXPECT_EQ(result["run"]["request"]["frames"], 9);
+  EXPECT_FALSE(result["run"]["request"].contains("prompt"));
+  const auto page = read_bytes(folder_ / "out/report.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("id=\"video-2-1\""), HasSubstr("\"cells\":")));
+}
+
+TEST_F(ProgramCompare, WritesNoReportIfToldSo) {
+  const auto run = run_program(
+      compare(folder_ / "out", {"-p", "x", "--with", "tau=0.5, block=64", "--no-report"}));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out/compare.json"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out/report.html"));
+}
+
+TEST_F(ProgramCompare, ShowsTheBlocksOfTheHeadsThatTheUserNames) {
+  const auto run = run_program(compare(folder_ / "out", {"-p", "x", "--with", "tau=0.5, block=64",
+                                                         "--mask-heads", "1:1", "--lossless"}));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto page = read_bytes(folder_ / "out/report.html");
+  EXPECT_THAT(page, HasSubstr("\"head\":1,\"layer\":1,\"side\":"));
+  EXPECT_THAT(page, Not(HasSubstr("\"head\":0,\"layer\":")));
+  const auto result = json::parse(std::ifstream(folder_ / "out/compare.json"));
+  EXPECT_EQ(result["settings"][1]["clips"][0]["preview"], "previews/tau0.5_block64/0001.mp4")
+      << "no browser plays yuv444p";
+}
+
+TEST_F(ProgramCompare, RefusesHeadsThatTheModelHasNot) {
+  expect_refused(compare(folder_ / "out", {"-p", "x", "--mask-heads", "0:0, 999:0, 1, -1:2"}), 2,
+                 {"--mask-heads: the model has no such head: got 999:0, want layers 0 to ",
+                  "--mask-heads: not a head: got 1,", "not a head: got -1:2, want LAYER:HEAD"});
+  expect_refused(compare(folder_ / "out", {"-p", "x", "--mask-heads", ","}), 2,
+                 {"--mask-heads: names no head"});
 }
 
 TEST_F(ProgramCompare, RefusesWhatItCannotCompareBeforeAnyWork) {
