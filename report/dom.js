@@ -75,9 +75,14 @@ function videoAddress(setting, clip) {
   const embedded = byId(`video-${setting}-${clip}`);
   const record = settings[setting].clips[clip];
   if (!embedded) return (record.preview || record.video).split("/").map(encodeURIComponent).join("/");
-  const text = atob(embedded.textContent);
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  return URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
+  return URL.createObjectURL(new Blob([bytesOf(embedded.textContent)], { type: "video/mp4" }));
+}
+
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 function swatch(index, square = false) {

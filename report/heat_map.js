@@ -136,9 +136,9 @@ function maskFigure(mask) {
   const brush = canvas.getContext("2d");
   const picture = brush.createImageData(mask.side, mask.side);
   const [off, on] = [channels(colourOf("--track")), channels(colourOf("--accent"))];
-  const cells = atob(mask.cells);
+  const cells = bytesOf(mask.cells);
   for (let i = 0; i < cells.length; ++i) {
-    const share = cells.charCodeAt(i) / 255;
+    const share = cells[i] / 255;
     for (let c = 0; c < 3; ++c) picture.data[4 * i + c] = off[c] + share * (on[c] - off[c]);
     picture.data[4 * i + 3] = 255;
   }
