@@ -37,12 +37,14 @@ function fillSettings(table) {
   const columns = [
     ["mode", "Attention"], ["tau", "tau"], ["stride", "Stride"], ["block", "Block"], ["dense_steps", "Dense steps"],
     ["dense_tail", "Dense tail"], ["dense_layers", "Dense layers"], ["protect", "Protect"], ["select", "Pattern"], ["rule", "Rule"],
+    ["schedule_hash", "Schedule"],
   ];
   const text = (index, key) => {
     const attention = settings[index].attention || {};
     if (key !== "mode" && attention.mode === "dense") return "–";
     const value = attention[key];
-    return value === undefined || value === null || value === "" ? "–" : String(value);
+    if (value === undefined || value === null || value === "") return "–";
+    return key === "schedule_hash" ? value.slice(0, 8) : String(value);
   };
   const used = columns.filter(([key]) => settings.some((setting, index) => !["–", "0"].includes(text(index, key))));
   const rows = settings.map((setting, index) => {

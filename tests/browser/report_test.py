@@ -8,6 +8,7 @@ Exit code 77: skipped, as there is no Chromium. --keep leaves the comparison and
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -199,6 +200,21 @@ def check_without_network(browser, page):
     browser.call("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1)
 
 
+def check_files(browser, page):
+    """A page without videos inside, as large comparisons have it, plays the files beside it."""
+    text = page.read_text(encoding="utf-8")
+    slim = page.with_name("slim.html")
+    slim.write_text(re.sub(r'<script type="text/plain" id="video-.*?</script>\n', "", text), encoding="utf-8")
+    check(len(slim.read_bytes()) < len(page.read_bytes()) - 20_000, "a page can do without videos")
+    browser.open(slim.as_uri())
+    wait_until_still(browser, 0)
+    check(videos(browser, "video.currentSrc.startsWith('file:')") == [True] * 3, "it plays the files beside it")
+    browser.press("d")
+    browser.press("ArrowRight")
+    wait_until_still(browser, 1)
+    check(browser.messages == [], f"the console is empty: {browser.messages}")
+
+
 def check_lossless(browser, program, folder):
     """A comparison in a format that no browser plays has copies that they do."""
     page = compare(program, folder, ["--lossless", "--pix-fmt", "rgb24"])
@@ -229,6 +245,7 @@ def main():
         check_focus(browser)
         check_layout(browser, arguments.keep)
         check_without_network(browser, page)
+        check_files(browser, page)
         check_lossless(browser, arguments.program.resolve(), folder)
         check(browser.messages == [], f"the console is still empty: {browser.messages}")
     return 0
