@@ -31,6 +31,8 @@ size_t max_arguments(const CommandInfo& command) {
   switch (static_cast<Command>(command.command)) {
     case kGenerate:
     case kCompare:
+    case kCalibrate:
+    case kDoctor:
     case kVbenchPrepare:
       return 0;
     case kMetrics:
@@ -72,6 +74,8 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_calibrate(flags, console);
       case kCompare:
         return run_compare(flags, console);
+      case kDoctor:
+        return run_doctor(flags, console);
       case kMetrics:
         return run_metrics(flags, console);
       case kSweep:

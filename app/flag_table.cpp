@@ -9,7 +9,7 @@ constexpr unsigned kComparisons = kCompare | kCalibrate;
 constexpr unsigned kRender = kFiles | kComparisons;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
-constexpr unsigned kAll = kBoth | kInspect | kMetrics | kVbenchOther;
+constexpr unsigned kAll = kBoth | kDoctor | kInspect | kMetrics | kVbenchOther;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -70,11 +70,11 @@ const std::vector<Flag>& flag_table() {
     {kSampling, kBoth, "--flow-shift", kOne, "S", "7", "shift of the sigma schedule"},
     {kSampling, kGenerate, "--latents", kOne, "FILE", "", "start from its tensor 'noise' [1, C, T, h, w] instead of a seed"},
 
-    {kModel, kBoth, "--model,--model-base", kOne, "DIR", "", "checkpoint folder, official or diffusers layout"},
-    {kModel, kBoth, "--dit,--dit-weight", kOne, "PATH", "", "transformer from elsewhere"},
-    {kModel, kBoth, "--vae", kOne, "PATH", "", "VAE from elsewhere"},
-    {kModel, kBoth, "--text-encoder", kOne, "PATH", "", "Llama from elsewhere"},
-    {kModel, kBoth, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
+    {kModel, kBoth | kDoctor, "--model,--model-base", kOne, "DIR", "", "checkpoint folder, official or diffusers layout"},
+    {kModel, kBoth | kDoctor, "--dit,--dit-weight", kOne, "PATH", "", "transformer from elsewhere"},
+    {kModel, kBoth | kDoctor, "--vae", kOne, "PATH", "", "VAE from elsewhere"},
+    {kModel, kBoth | kDoctor, "--text-encoder", kOne, "PATH", "", "Llama from elsewhere"},
+    {kModel, kBoth | kDoctor, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
 
     {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
     {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps, select, rule, head-tau"},
@@ -151,7 +151,7 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
 
-    {kMessages, kInspect | kMetrics | kCompare | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
+    {kMessages, kInspect | kMetrics | kCompare | kDoctor | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
     {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
     {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
@@ -206,7 +206,9 @@ const std::vector<CommandInfo>& command_table() {
      "sparsereel calibrate --prompts prompts/demo.txt --model models/demo --tau 0.9 --output-dir runs/calibration", kCalibrate},
     {"decode", "", "", "", 0},
     {"replay", "", "", "", 0},
-    {"doctor", "", "", "", 0},
+    {"doctor", "[--model DIR] [--json]",
+     "Show what this machine and a model folder offer, what is wrong with them, and what to do.",
+     "sparsereel doctor --model ckpts", kDoctor},
   };
   return kCommands;
 }

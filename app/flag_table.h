@@ -20,6 +20,7 @@ enum Command : unsigned {
   kCompare = 32,
   kSweep = 1U << 10,
   kCalibrate = 1U << 11,
+  kDoctor = 1U << 14,
   kVbenchPrepare = 1U << 16,
   kVbenchRun = 1U << 17,
   kVbenchCheck = 1U << 18,

@@ -59,6 +59,14 @@ const Names& preset_names() {
   return kNames;
 }
 
+std::vector<std::pair<std::string, bool>> video_encoders() {
+  std::vector<std::pair<std::string, bool>> encoders;
+  for (const char* name : {"libx264", "libx264rgb", "libx265"}) {
+    encoders.emplace_back(name, avcodec_find_encoder_by_name(name) != nullptr);
+  }
+  return encoders;
+}
+
 EncoderPlan plan_encoder(const EncoderOptions& options, int64_t width, int64_t height) {
   Problems problems;
   EncoderPlan plan = plan_encoder(options, width, height, problems);

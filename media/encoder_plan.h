@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/problems.h"
@@ -31,6 +32,9 @@ struct EncoderPlan {
 
 /// Names that --preset accepts, fastest first.
 const std::vector<std::string>& preset_names();
+
+/// FFmpeg's names of the encoders that a plan may want, and whether this FFmpeg has them.
+std::vector<std::pair<std::string, bool>> video_encoders();
 
 /// Fills in the defaults and checks everything against a video of `width` x `height` pixels and the
 /// encoders that this FFmpeg has. Throws ConfigError with all problems, each naming its flag.

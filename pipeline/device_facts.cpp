@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/device.h"
+#include "pipeline/gpu_facts.h"
 
 #if REEL_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -30,19 +31,6 @@ std::string gpu_name(at::Device device) {
   if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess) return "cuda";
   return properties.name;
 }
-
-std::string driver_version() {
-  std::ifstream file("/proc/driver/nvidia/version");
-  std::string line;
-  std::getline(file, line);
-  // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.04  <build date>": the first word that
-  // starts with a digit and has a dot.
-  std::istringstream words(line);
-  for (std::string word; words >> word;) {
-    if (word[0] >= '0' && word[0] <= '9' && word.find('.') != std::string::npos) return word;
-  }
-  return {};
-}
 #endif
 
 }  // namespace
@@ -60,7 +48,7 @@ RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& f
 #if REEL_CUDA
   if (compute.device.is_cuda()) {
     identity.device_name = gpu_name(compute.device);
-    identity.driver = driver_version();
+    identity.driver = gpu_libraries().driver;
   }
 #endif
   identity.dtype = dtype_name(compute.dtype);

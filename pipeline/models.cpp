@@ -34,24 +34,59 @@ JsonReader open_config(const weights::ModelPart& part) {
   return JsonReader::open(*part.config, JsonOwner::kModel);
 }
 
-struct VaeSource {
-  vae::Config config;
+// One part of the model: where its tensors are and what they become.
+struct PartPlan {
+  std::string where;
   weights::TensorSource source;
-  std::string prefix;
+  std::vector<weights::Recipe> recipes;
+  weights::UnusedNames unused;
+
+  weights::WeightStore load(at::Device device, at::ScalarType dtype,
+                            const weights::LoadProgress& progress) const {
+    return weights::load_weights(where, source, recipes, unused, device, dtype, progress);
+  }
 };
 
-VaeSource open_vae(const weights::ModelFolder& folder) {
-  auto source = weights::open_part(folder.vae);
-  const auto match = weights::find_prefix(source, weights::vae_prefixes());
-  return {read_vae_config(folder), std::move(source), match.prefix};
+PartPlan plan_transformer(const weights::ModelFolder& folder, const dit::Config& config) {
+  auto source = weights::open_part(folder.transformer);
+  const auto match = weights::find_prefix(source, weights::transformer_prefixes());
+  const bool official = match.anchor == weights::kOfficialTransformerAnchor;
+  const auto rules = official ? std::vector<weights::Rule>{} : dit::diffusers_rules(config);
+  return {"transformer",
+          std::move(source),
+          weights::recipes_for(dit::weight_table(config), rules, match.prefix),
+          {match.prefix, {}, {}}};
 }
 
-weights::WeightStore load_vae_half(const VaeSource& vae, const weights::WeightTable& table,
-                                   std::vector<std::string> other_half, at::Device device,
-                                   at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const auto recipes = weights::recipes_for(table, {}, vae.prefix);
-  const weights::UnusedNames unused{vae.prefix, std::move(other_half), {}};
-  return weights::load_weights("vae", vae.source, recipes, unused, device, dtype, progress);
+PartPlan plan_vae_half(const weights::ModelFolder& folder, const weights::WeightTable& table,
+                       std::vector<std::string> other_half) {
+  auto source = weights::open_part(folder.vae);
+  const auto match = weights::find_prefix(source, weights::vae_prefixes());
+  return {"vae",
+          std::move(source),
+          weights::recipes_for(table, {}, match.prefix),
+          {match.prefix, std::move(other_half), {}}};
+}
+
+PartPlan plan_decoder(const weights::ModelFolder& folder, const vae::Config& config) {
+  return plan_vae_half(folder, vae::decoder_table(config), vae::names_unused_by_decoder());
+}
+
+PartPlan plan_llama(const weights::ModelFolder& folder, const text_encoder::LlamaConfig& config) {
+  auto source = weights::open_part(folder.text_encoder);
+  const auto match = weights::find_prefix(source, weights::llama_prefixes());
+  return {"text encoder", std::move(source),
+          weights::recipes_for(text_encoder::llama_table(config), {}, match.prefix),
+          text_encoder::llama_unused_names(config, match.prefix)};
+}
+
+PartPlan plan_clip_text(const weights::ModelFolder& folder,
+                        const text_encoder::ClipTextConfig& config) {
+  auto source = weights::open_part(folder.text_encoder_2);
+  const auto match = weights::find_prefix(source, weights::clip_text_prefixes());
+  return {"CLIP text encoder", std::move(source),
+          weights::recipes_for(text_encoder::clip_text_table(config), {}, match.prefix),
+          text_encoder::clip_text_unused_names(match.prefix)};
 }
 
 }  // namespace
@@ -73,56 +108,71 @@ double read_flow_shift(const weights::ModelFolder& folder) {
 
 dit::Transformer load_transformer(const weights::ModelFolder& folder, at::Device device,
                                   at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const auto source = weights::open_part(folder.transformer);
-  const auto match = weights::find_prefix(source, weights::transformer_prefixes());
-  const dit::Config config = transformer_config(folder.transformer, source, match);
-  const bool official = match.anchor == weights::kOfficialTransformerAnchor;
-  const auto rules = official ? std::vector<weights::Rule>{} : dit::diffusers_rules(config);
-  const auto recipes = weights::recipes_for(dit::weight_table(config), rules, match.prefix);
-  auto store = weights::load_weights("transformer", source, recipes, {match.prefix, {}, {}}, device,
-                                     dtype, progress);
+  const dit::Config config = read_transformer_config(folder);
+  auto store = plan_transformer(folder, config).load(device, dtype, progress);
   return {config, store};
 }
 
 vae::Decoder load_decoder(const weights::ModelFolder& folder, at::Device device,
                           at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const VaeSource vae = open_vae(folder);
-  auto store = load_vae_half(vae, vae::decoder_table(vae.config), vae::names_unused_by_decoder(),
-                             device, dtype, progress);
-  return {vae.config, store};
+  const auto config = read_vae_config(folder);
+  auto store = plan_decoder(folder, config).load(device, dtype, progress);
+  return {config, store};
 }
 
 vae::Encoder load_encoder(const weights::ModelFolder& folder, at::Device device,
                           at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const VaeSource vae = open_vae(folder);
-  auto store = load_vae_half(vae, vae::encoder_table(vae.config), vae::names_unused_by_encoder(),
-                             device, dtype, progress);
-  return {vae.config, store};
+  const auto config = read_vae_config(folder);
+  auto store = plan_vae_half(folder, vae::encoder_table(config), vae::names_unused_by_encoder())
+                   .load(device, dtype, progress);
+  return {config, store};
 }
 
 text_encoder::Llama load_llama(const weights::ModelFolder& folder, at::Device device,
                                at::ScalarType dtype, const weights::LoadProgress& progress) {
   const auto config = text_encoder::LlamaConfig::read(open_config(folder.text_encoder));
-  const auto source = weights::open_part(folder.text_encoder);
-  const auto match = weights::find_prefix(source, weights::llama_prefixes());
-  const auto recipes = weights::recipes_for(text_encoder::llama_table(config), {}, match.prefix);
-  auto store = weights::load_weights("text encoder", source, recipes,
-                                     text_encoder::llama_unused_names(config, match.prefix), device,
-                                     dtype, progress);
+  auto store = plan_llama(folder, config).load(device, dtype, progress);
   return {config, store};
 }
 
 text_encoder::ClipText load_clip_text(const weights::ModelFolder& folder, at::Device device,
                                       at::ScalarType dtype, const weights::LoadProgress& progress) {
   const auto config = text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2));
-  const auto source = weights::open_part(folder.text_encoder_2);
-  const auto match = weights::find_prefix(source, weights::clip_text_prefixes());
-  const auto recipes =
-      weights::recipes_for(text_encoder::clip_text_table(config), {}, match.prefix);
-  auto store = weights::load_weights("CLIP text encoder", source, recipes,
-                                     text_encoder::clip_text_unused_names(match.prefix), device,
-                                     dtype, progress);
+  auto store = plan_clip_text(folder, config).load(device, dtype, progress);
   return {config, store};
+}
+
+std::vector<PartCheck> check_models(const weights::ModelFolder& folder) {
+  std::vector<PartCheck> checks;
+  const auto add = [&](const std::string& name, const auto& plan_part) {
+    PartCheck check{name, 0, 0, {}};
+    try {
+      const PartPlan plan = plan_part();
+      for (const auto& file : plan.source.files()) check.bytes += file.bytes;
+      for (const auto& recipe : plan.recipes) check.num_parameters += recipe.target.num_elements();
+      weights::check_weights(name, plan.source, plan.recipes, plan.unused);
+    } catch (const WeightError& error) {
+      check.problem = error.what();
+    }
+    checks.push_back(std::move(check));
+  };
+  add("transformer", [&] { return plan_transformer(folder, read_transformer_config(folder)); });
+  add("vae", [&] { return plan_decoder(folder, read_vae_config(folder)); });
+  add("text encoder", [&] {
+    return plan_llama(folder, text_encoder::LlamaConfig::read(open_config(folder.text_encoder)));
+  });
+  add("CLIP text encoder", [&] {
+    return plan_clip_text(folder,
+                          text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2)));
+  });
+  PartCheck tokenizers{"tokenizers", 0, 0, {}};
+  try {
+    const text_encoder::PromptTokenizer both(folder.tokenizer, folder.tokenizer_2);
+  } catch (const WeightError& error) {
+    tokenizers.problem = error.what();
+  }
+  checks.push_back(std::move(tokenizers));
+  return checks;
 }
 
 text_encoder::TextConditioner load_text_conditioner(const weights::ModelFolder& folder,

@@ -25,6 +25,18 @@ vae::Config read_vae_config(const weights::ModelFolder& folder);
 /// The flow shift that the folder's scheduler asks for, or the published 7 if it has no scheduler.
 double read_flow_shift(const weights::ModelFolder& folder);
 
+/// One part of a model folder, looked at without reading any weights.
+struct PartCheck {
+  std::string name;
+  uint64_t bytes = 0;          ///< of its weight files
+  int64_t num_parameters = 0;  ///< that are used
+  std::string problem;         ///< one line or several; empty if nothing is wrong
+};
+
+/// Checks configs, the names and shapes of all tensors of the transformer, the VAE's decoder and
+/// both text encoders, and the tokenizers.
+std::vector<PartCheck> check_models(const weights::ModelFolder& folder);
+
 // Each loads one model onto `device` in `dtype`; `progress` may be null. Throws WeightError with
 // every missing, extra or ill-shaped tensor.
 
