@@ -22,6 +22,7 @@ class HeatMap {
     this.readout = element("span", { class: "readout", role: "status", "aria-live": "polite" });
     this.scale = element("canvas", { width: 120, height: 1, "aria-hidden": "true" });
     this.scaleLow = element("span");
+    this.scaleHigh = element("span");
     parent.append(
       element(
         "div",
@@ -33,7 +34,8 @@ class HeatMap {
       element(
         "div",
         { class: "map-foot" },
-        element("span", { class: "scale" }, this.scaleLow, this.scale, element("span", {}, "1")),
+        element("span", { class: "scale" }, this.scaleLow, this.scale, this.scaleHigh),
+        element("span", { class: "scale" }, element("span", { class: "swatch square all-blocks" }), "all blocks"),
         this.readout,
       ),
     );
@@ -59,9 +61,12 @@ class HeatMap {
     this.steps = density.map((layers) => layers.map(value));
     this.layers = this.steps[0].length;
     const all = this.steps.flat().filter((one) => one !== null);
-    this.low = Math.min(0.9, Math.floor(Math.min(...all, 1) * 10 + 1e-9) / 10);
+    const sparse = all.filter((one) => one < 1);
+    this.low = sparse.length ? Math.floor(Math.min(...sparse) * 10 + 1e-9) / 10 : 0;
+    this.high = sparse.length ? Math.ceil(Math.max(...sparse) * 10 - 1e-9) / 10 : 1;
     this.cell = null;
     this.scaleLow.textContent = this.low.toFixed(1);
+    this.scaleHigh.textContent = this.high.toFixed(1);
     this.last.textContent = String(this.steps.length - 1);
     this.yName.textContent = `layer ${this.layers - 1} – 0`;
     const mean = all.reduce((total, one) => total + one, 0) / (all.length || 1);
@@ -86,7 +91,8 @@ class HeatMap {
     const gap = Math.min(width, height) > 6 * density ? density : 0;
     this.steps.forEach((layers, step) => {
       layers.forEach((value, layer) => {
-        brush.fillStyle = value === null ? "rgb(128 128 128 / 30%)" : heat((value - this.low) / (1 - this.low));
+        if (value === null) return;
+        brush.fillStyle = value >= 1 ? colourOf("--all-blocks") : heat((value - this.low) / (this.high - this.low));
         brush.fillRect(step * width, layer * height, Math.ceil(width) - gap, Math.ceil(height) - gap);
       });
     });

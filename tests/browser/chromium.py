@@ -151,7 +151,9 @@ class Chromium:
         self.call("Input.dispatchKeyEvent", type="keyDown", **params, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **params)
 
-    def screenshot(self, file, whole_page=True):
-        picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole_page)
+    def screenshot(self, file, clip=None):
+        """A picture of the whole page, or of `clip`: {"x", "y", "width", "height", "scale"}."""
+        area = {"clip": clip} if clip else {}
+        picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, **area)
         with open(file, "wb") as stream:
             stream.write(base64.b64decode(picture["data"]))
