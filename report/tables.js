@@ -32,6 +32,13 @@ function noiseFloorText() {
     : `Noise floor: the first dense clip, made twice, differs by ${fixed(floor.psnr, 2)} dB.`);
 }
 
+// The threshold, or the span of those that the sparse calls have.
+function tauText(attention) {
+  const taus = (attention.rules || []).filter((rule) => rule.mode !== "dense").map((rule) => rule.tau);
+  const [low, high] = [Math.min(...taus), Math.max(...taus)];
+  return taus.length && low !== high ? `${low} – ${high}` : attention.tau;
+}
+
 // One column an attribute of attention; what all sparse settings share is set back.
 function fillSettings(table) {
   const columns = [
@@ -42,7 +49,7 @@ function fillSettings(table) {
   const text = (index, key) => {
     const attention = settings[index].attention || {};
     if (key !== "mode" && attention.mode === "dense") return "–";
-    const value = attention[key];
+    const value = key === "tau" ? tauText(attention) : attention[key];
     if (value === undefined || value === null || value === "") return "–";
     return key === "schedule_hash" ? value.slice(0, 8) : String(value);
   };
