@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/commands.h"
+#include "app/config_file.h"
 #include "app/exit_code.h"
 #include "app/help.h"
 #include "app/request_flags.h"
@@ -128,7 +129,7 @@ int dispatch(const std::vector<std::string>& words, std::FILE* results, std::FIL
     console.result(command_help(command));
     return 0;
   }
-  return run_command(command, flags, results, messages);
+  return run_command(command, with_config(command, flags), results, messages);
 }
 
 }  // namespace

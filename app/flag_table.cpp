@@ -53,6 +53,8 @@ const std::vector<Flag>& flag_table() {
     {kPrompts, kGenerate | kComparisons, "-p,--prompt", kOne, "TEXT", "", "what to show; any UTF-8 of any length"},
     {kPrompts, kGenerate, "--prompt-file", kOne, "FILE", "", "the same from a file: all of it but the newline at its end"},
     {kPrompts, kComparisons, "--prompts", kOne, "FILE", "", "several, as batch reads them: a prompt a line"},
+    {kPrompts, kRender, "--config", kOne, "FILE", "", "JSON file of flags; the command line goes first, then --set, then this"},
+    {kPrompts, kRender, "--set", kMany, "KEY=VALUE", "", "one flag by its key in such a file, attention.tau=0.9; may come again"},
     {kPrompts, kRender, "-n,--negative-prompt,--neg-prompt", kOne, "TEXT", "empty", "what to avoid; needs --cfg-scale above 1"},
     {kPrompts, kRender, "--template", kOne, "auto|video|image", "auto", "text around the prompt; auto: image for 1 frame, else video"},
 
@@ -158,8 +160,6 @@ const std::vector<Flag>& flag_table() {
     {kMessages, kBoth, "--log-file", kOne, "FILE", "", "append all messages to a file"},
     {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
 
-    {"", kRender, "--config", kOne, "", "", "", kLater},
-    {"", kRender, "--set", kOne, "", "", "", kLater},
     {"", kRender, "--offload", kOne, "", "", "", kLater},
     {"", kRender, "--use-cpu-offload", kNone, "", "", "", kLater},
     {"", kRender, "--max-vram", kOne, "", "", "", kLater},

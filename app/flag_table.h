@@ -7,8 +7,8 @@
 
 namespace reel::app {
 
-/// How many values follow a flag.
-enum class Values { kNone, kOne, kTwo, kOptional };
+/// How many values follow a flag. kMany: one, and the flag may come again.
+enum class Values { kNone, kOne, kTwo, kOptional, kMany };
 
 /// Which commands take a flag; a set of bits.
 enum Command : unsigned {

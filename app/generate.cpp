@@ -1,8 +1,11 @@
 // `sparsereel generate`: one prompt, one or more clips.
 #include <ATen/Parallel.h>
 
+#include <nlohmann/json.hpp>
+
 #include "app/clip_files.h"
 #include "app/commands.h"
+#include "app/config_file.h"
 #include "app/exit_code.h"
 #include "app/generate_plan.h"
 #include "app/request_flags.h"
@@ -33,7 +36,9 @@ int run_generate(const ParsedFlags& flags, Console& console) {
   warn_about(flags, plan, console);
   if (flags.has("--dry-run")) {
     const std::string text = plan_text(plan);
-    console.result(text.substr(0, text.size() - 1));
+    console.result(
+        text + "config     " +
+        config_of(flags).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return 0;
   }
 

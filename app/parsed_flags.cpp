@@ -107,6 +107,11 @@ std::optional<std::vector<std::string>> ParsedFlags::pair(const std::string& nam
   return *values;
 }
 
+std::vector<std::string> ParsedFlags::list(const std::string& name) const {
+  const auto* values = find(name);
+  return values == nullptr ? std::vector<std::string>{} : *values;
+}
+
 std::optional<int64_t> parse_integer(const std::string& text) {
   int64_t value = 0;
   const char* end = text.data() + text.size();
@@ -170,7 +175,7 @@ ParsedFlags parse_flags(const CommandInfo& command, const std::vector<std::strin
     auto values = options[i]->results();
     if (flags[i].later) {
       problems.add(name, ": not in this version");
-    } else if (values.size() > values_of(flags[i])) {
+    } else if (flags[i].values != Values::kMany && values.size() > values_of(flags[i])) {
       problems.add(name, ": came more than once");
     } else if (flags[i].values == Values::kTwo && values.size() < 2) {
       problems.add(name, ": wants two values: got ", printable(values.front()), ", want ",

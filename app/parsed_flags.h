@@ -29,6 +29,15 @@ class ParsedFlags {
   std::optional<int64_t> integer(const std::string& name, Problems& problems) const;
   std::optional<double> number(const std::string& name, Problems& problems) const;
 
+  /// All values of a flag that may come again.
+  std::vector<std::string> list(const std::string& name) const;
+
+  /// Whether the command has this row of the table.
+  bool takes(const Flag& flag) const { return (flag.commands & command_) != 0; }
+
+  /// What came, by canonical name.
+  const std::map<std::string, std::vector<std::string>>& given() const { return given_; }
+
   /// Both values of a flag that takes two.
   std::optional<std::vector<std::string>> pair(const std::string& name) const;
 

@@ -75,11 +75,9 @@ TEST_F(ProgramRefuses, SamplesWithOneName) {
 
 TEST_F(ProgramRefuses, WhatComesInALaterVersion) {
   expect_usage_error({"--resume"}, {"--resume: unknown flag"});
-  expect_usage_error({"--config", "a.json"}, {"--config: not in this version"});
   expect_usage_error({"--checkpoint-every", "5"}, {"--checkpoint-every: not in this version"});
   expect_usage_error({"--offload", "blocks"}, {"--offload: not in this version"});
   expect_usage_error({"--ulysses", "2"}, {"--ulysses: not in this version"});
-  expect_refused({"doctor"}, 2, {"doctor: not in this version"});
 }
 
 TEST_F(ProgramRefuses, APromptThatIsNotUtf8) {
