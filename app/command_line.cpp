@@ -69,6 +69,8 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_probe_command(flags, console);
       case kBatch:
         return run_batch(flags, console);
+      case kCompletions:
+        return run_completions(flags, console);
       case kInspect:
         return run_inspect(flags, console);
       case kCalibrate:

@@ -12,6 +12,7 @@ int run_probe_command(const ParsedFlags& flags, Console& console);
 int run_inspect(const ParsedFlags& flags, Console& console);
 int run_calibrate(const ParsedFlags& flags, Console& console);
 int run_compare(const ParsedFlags& flags, Console& console);
+int run_completions(const ParsedFlags& flags, Console& console);
 int run_doctor(const ParsedFlags& flags, Console& console);
 int run_metrics(const ParsedFlags& flags, Console& console);
 int run_sweep(const ParsedFlags& flags, Console& console);

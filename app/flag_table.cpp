@@ -9,7 +9,7 @@ constexpr unsigned kComparisons = kCompare | kCalibrate;
 constexpr unsigned kRender = kFiles | kComparisons;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
-constexpr unsigned kAll = kBoth | kDoctor | kInspect | kMetrics | kVbenchOther;
+constexpr unsigned kAll = kBoth | kCompletions | kDoctor | kInspect | kMetrics | kVbenchOther;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -209,6 +209,8 @@ const std::vector<CommandInfo>& command_table() {
     {"doctor", "[--model DIR] [--json]",
      "Show what this machine and a model folder offer, what is wrong with them, and what to do.",
      "sparsereel doctor --model ckpts", kDoctor},
+    {"completions", "bash|zsh|fish", "Print what a shell needs to complete commands, flags and values.",
+     "sparsereel completions bash > ~/.local/share/bash-completion/completions/sparsereel", kCompletions},
   };
   return kCommands;
 }

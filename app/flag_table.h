@@ -21,6 +21,7 @@ enum Command : unsigned {
   kSweep = 1U << 10,
   kCalibrate = 1U << 11,
   kDoctor = 1U << 14,
+  kCompletions = 1U << 15,
   kVbenchPrepare = 1U << 16,
   kVbenchRun = 1U << 17,
   kVbenchCheck = 1U << 18,
