@@ -310,7 +310,9 @@ BatchPlan plan_batch(const ParsedFlags& flags, const LineReader& read) {
                  .jobs = {},
                  .options = run_options(flags, problems),
                  .save_latents = flags.has("--save-latents"),
+                 .checkpoint_every = checkpoint_steps(flags, problems),
                  .notes = {}};
+  plan.options.keeps_latents = plan.save_latents;
   plan.date = plan.folder.date();
   // What is wrong with the flags alone would come back with every line.
   problems.throw_if_any<ConfigError>("batch");

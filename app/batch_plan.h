@@ -25,6 +25,7 @@ struct BatchPlan {
   std::vector<batch::Job> jobs;  ///< of all shards
   batch::RunOptions options;
   bool save_latents = false;
+  int64_t checkpoint_every = 0;    ///< steps; 0: a state only when asked to stop
   std::vector<std::string> notes;  ///< for the user, each once
 };
 

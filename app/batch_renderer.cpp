@@ -33,6 +33,7 @@ OutputPlan outputs_of(const BatchPlan& plan, const batch::Job& job) {
   OutputPlan outputs;
   outputs.clips = {{.video = plan.folder.video(job),
                     .latents = plan.folder.latents(job),
+                    .state = plan.folder.state_file(job),
                     .frames_png = {},
                     .density_json = {},
                     .perf_json = {},
@@ -40,6 +41,8 @@ OutputPlan outputs_of(const BatchPlan& plan, const batch::Job& job) {
                     .sidecar = {}}};
   outputs.save_latents = plan.save_latents;
   outputs.if_exists = IfExists::kReplace;  // what may not be replaced was refused before
+  outputs.resume = plan.options.overwrite ? Resume::kNever : Resume::kIfSame;
+  outputs.checkpoint_every = plan.checkpoint_every;
   return outputs;
 }
 
@@ -109,9 +112,7 @@ std::optional<batch::JobFailure> BatchRenderer::render(const batch::Job& job,
   const OutputPlan outputs = outputs_of(plan_, job);
   ClipFiles files(job.request, outputs, job.encoder, progress_);
   files.set_job(job.to_json());
-  std::error_code ignored;
   try {
-    std::filesystem::remove(plan_.folder.latents(job), ignored);
     renderer_.render(job.request, 0, texts_of(job.request), files);
     metadata = files.metadata();
     return std::nullopt;
@@ -119,7 +120,8 @@ std::optional<batch::JobFailure> BatchRenderer::render(const batch::Job& job,
     const auto error = std::current_exception();
     const Failure failure = describe_failure(error);
     progress_.clip_failed(failure.message, failure.exit_code);
-    rescue(files, console_);
+    rescue(files, console_,
+           [](const ClipFiles::Rest&) { return std::string("the same batch goes on from there"); });
     try {
       throw;
     } catch (const Interrupted&) {

@@ -3,18 +3,18 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "app/console.h"
 #include "app/output_plan.h"
 #include "app/progress.h"
+#include "app/video_files.h"
 #include "media/encoder_plan.h"
-#include "media/mp4_writer.h"
-#include "media/png_sequence_writer.h"
-#include "media/tee_sink.h"
 #include "pipeline/clip_outputs.h"
 
 namespace reel::app {
@@ -26,7 +26,11 @@ class ClipFiles : public pipeline::ClipOutputs {
   ClipFiles(const pipeline::GenerationRequest& request, const OutputPlan& plan,
             const media::EncoderPlan& encoder, RunProgress& progress);
 
+  pipeline::EarlierWork earlier_work(size_t clip, const std::string& hash) override;
+  bool wants_state(int64_t num_done, bool stopping) const override;
   void keep_latents(size_t clip, const at::Tensor& latents) override;
+  void keep_state(size_t clip, pipeline::RunState state, const pipeline::RunIdentity& identity,
+                  const pipeline::ClipReport& report) override;
   media::FrameSink& frames(size_t clip) override;
   void complete(size_t clip, const pipeline::RunIdentity& identity,
                 const pipeline::ClipReport& report) override;
@@ -37,29 +41,42 @@ class ClipFiles : public pipeline::ClipOutputs {
   /// The metadata of the last clip that was completed.
   const nlohmann::json& metadata() const { return metadata_; }
 
+  /// What a failure left of the clip in the making.
+  struct Rest {
+    std::filesystem::path file;
+    bool finished = true;  ///< denoised to the end: to be decoded
+    std::filesystem::path video;
+  };
+
   /// After a failure: writes the latents of a clip that was denoised but not completed, unless they
-  /// lie on the disk already. Returns where they lie, or none if there are none.
-  std::optional<std::filesystem::path> rescue_latents();
+  /// lie on the disk already. Returns where they lie, or the state, or none if nothing was kept.
+  std::optional<Rest> rescue();
 
  private:
+  std::string other_settings(const pipeline::RunState& state, size_t clip) const;
+  std::optional<pipeline::RunState> read_state(const std::filesystem::path& file, size_t clip,
+                                               const std::string& hash);
+  void remove_rest(const ClipPaths& paths);
   void write_json(const std::optional<std::filesystem::path>& file, const nlohmann::json& json);
 
   const pipeline::GenerationRequest& request_;
   const OutputPlan& plan_;
   const media::EncoderPlan& encoder_;
   RunProgress& progress_;
-  std::unique_ptr<media::PngSequenceWriter> png_;
-  std::unique_ptr<media::Mp4Writer> video_;
-  std::unique_ptr<media::TeeSink> sinks_;
-  at::Tensor latents_;  // of the clip in the making; undefined before they are there
+  std::unique_ptr<VideoFiles> video_;
+  at::Tensor latents_;          // of the clip in the making; undefined before they are there
+  std::filesystem::path kept_;  // its latents or its state on the disk; empty: none
+  bool kept_is_finished_ = false;
   size_t clip_ = 0;
+  std::set<size_t> told_;    // clips of which it was said what an earlier run left
   nlohmann::json job_;       // null: none
   nlohmann::json metadata_;  // of the last completed clip
 };
 
-/// Rescues latents and tells where they are; if even that fails, the failure before it is the one
-/// that counts.
-void rescue(ClipFiles& files, Console& console);
+/// Rescues what there is and tells where it lies and, by `how_to_go_on`, what to do with it; if
+/// even that fails, the failure before it is the one that counts.
+void rescue(ClipFiles& files, Console& console,
+            const std::function<std::string(const ClipFiles::Rest&)>& how_to_go_on);
 
 /// What the encoder was told, for metadata.
 nlohmann::json encoder_json(const media::EncoderPlan& encoder);

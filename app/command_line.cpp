@@ -79,8 +79,12 @@ int run_command(const CommandInfo& command, const ParsedFlags& flags, std::FILE*
         return run_compare(flags, console);
       case kDoctor:
         return run_doctor(flags, console);
+      case kDecode:
+        return run_decode(flags, console);
       case kMetrics:
         return run_metrics(flags, console);
+      case kReplay:
+        return run_replay(flags, console);
       case kSweep:
         return run_sweep(flags, console);
       case kVbenchPrepare:

@@ -9,7 +9,8 @@ constexpr unsigned kComparisons = kCompare | kCalibrate;
 constexpr unsigned kRender = kFiles | kComparisons;
 constexpr unsigned kVbenchOther = kVbenchPrepare | kVbenchCheck | kVbenchEvaluate | kVbenchScore;
 constexpr unsigned kBoth = kRender | kProbe;
-constexpr unsigned kAll = kBoth | kCompletions | kDoctor | kInspect | kMetrics | kVbenchOther;
+constexpr unsigned kModels = kBoth | kDecode | kReplay;  // that load a model
+constexpr unsigned kAll = kModels | kCompletions | kDoctor | kInspect | kMetrics | kVbenchOther;
 constexpr bool kLater = true;
 
 constexpr std::string_view kPrompts = "Prompt";
@@ -62,7 +63,7 @@ const std::vector<Flag>& flag_table() {
     {kSizes, kRender, "-H,--height", kOne, "PIXELS", "720", "a multiple of 16"},
     {kSizes, kRender, "--video-size", kTwo, "H W", "", "both at once, the height first"},
     {kSizes, kRender, "--frames,--num-frames,--video-frames,--video-length", kOne, "N", "129", "4k + 1"},
-    {kSizes, kRender, "--fps", kOne, "RATE", "24", "frames a second: 24, 23.976 or 24000/1001"},
+    {kSizes, kRender | kDecode, "--fps", kOne, "RATE", "24 (decode: as the run that made them)", "frames a second: 24, 23.976 or 24000/1001"},
 
     {kSampling, kBoth, "--steps,--infer-steps,--num-inference-steps", kOne, "N", "50", "denoising steps"},
     {kSampling, kRender, "-s,--seed", kOne, "N|random", "42", "of the noise; a random one is recorded"},
@@ -70,13 +71,13 @@ const std::vector<Flag>& flag_table() {
     {kSampling, kBoth, "--guidance,--embedded-cfg-scale,--guidance-scale", kOne, "G", "6", "embedded guidance scale"},
     {kSampling, kRender, "--cfg-scale", kOne, "G", "1", "classifier-free guidance; 1: off, else two passes a step"},
     {kSampling, kBoth, "--flow-shift", kOne, "S", "7", "shift of the sigma schedule"},
-    {kSampling, kGenerate, "--latents", kOne, "FILE", "", "start from its tensor 'noise' [1, C, T, h, w] instead of a seed"},
+    {kSampling, kGenerate | kReplay, "--latents", kOne, "FILE", "", "start from its tensor 'noise' [1, C, T, h, w] instead of a seed"},
 
-    {kModel, kBoth | kDoctor, "--model,--model-base", kOne, "DIR", "", "checkpoint folder, official or diffusers layout"},
-    {kModel, kBoth | kDoctor, "--dit,--dit-weight", kOne, "PATH", "", "transformer from elsewhere"},
-    {kModel, kBoth | kDoctor, "--vae", kOne, "PATH", "", "VAE from elsewhere"},
-    {kModel, kBoth | kDoctor, "--text-encoder", kOne, "PATH", "", "Llama from elsewhere"},
-    {kModel, kBoth | kDoctor, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
+    {kModel, kModels | kDoctor, "--model,--model-base", kOne, "DIR", "", "checkpoint folder, official or diffusers layout"},
+    {kModel, kModels | kDoctor, "--dit,--dit-weight", kOne, "PATH", "", "transformer from elsewhere"},
+    {kModel, kModels | kDoctor, "--vae", kOne, "PATH", "", "VAE from elsewhere"},
+    {kModel, kModels | kDoctor, "--text-encoder", kOne, "PATH", "", "Llama from elsewhere"},
+    {kModel, kModels | kDoctor, "--clip", kOne, "PATH", "", "CLIP from elsewhere"},
 
     {kAttention, kBoth, "--attn", kOne, "dense|xattn|reference", "xattn (probe: dense)", "attention of the sparse steps; flash means dense"},
     {kAttention, kCompare, "--with", kOne, "LIST", "tau=0.9; tau=0.95", "settings to compare with dense: attn, tau, stride, block, dense-steps, select, rule, head-tau"},
@@ -100,27 +101,30 @@ const std::vector<Flag>& flag_table() {
     {kAttention, kRender, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
     {kAttention, kRender, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
 
-    {kVae, kBoth, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
-    {kVae, kBoth, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},
+    {kVae, kBoth | kDecode, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
+    {kVae, kBoth | kDecode, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},
 
-    {kEncoder, kRender, "--codec", kOne, "h264|h265", "h264", ""},
-    {kEncoder, kRender, "--crf", kOne, "Q", "17", "0 (best) to 51"},
-    {kEncoder, kRender, "--preset", kOne, "NAME", "slow", "ultrafast to placebo"},
-    {kEncoder, kRender, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
-    {kEncoder, kRender, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
+    {kEncoder, kRender | kDecode, "--codec", kOne, "h264|h265", "h264", ""},
+    {kEncoder, kRender | kDecode, "--crf", kOne, "Q", "17", "0 (best) to 51"},
+    {kEncoder, kRender | kDecode, "--preset", kOne, "NAME", "slow", "ultrafast to placebo"},
+    {kEncoder, kRender | kDecode, "--pix-fmt", kOne, "NAME", "yuv420p", "yuv420p, yuv444p, or rgb24 with --lossless"},
+    {kEncoder, kRender | kDecode, "--lossless", kNone, "", "", "crf 0 in yuv444p; exact RGB with --pix-fmt rgb24"},
 
     {kOutput, kFiles, "-o,--output", kOne, "FILE", "{id}_s{seed}.mp4", "MP4 file; fields {id} {prompt} {seed} {index} {attn} {tau} {date} {hash}"},
+    {kOutput, kDecode | kReplay, "-o,--output", kOne, "FILE", "", "MP4 file; NAME.mp4 or NAME.replay.mp4 here unless given"},
     {kOutput, kRender, "--output-dir,--save-path", kOne, "DIR", "out", "folder of the output; also writes DIR/meta/NAME.json"},
-    {kOutput, kBoth, "--overwrite", kNone, "", "", "replace files that are there already"},
     {kOutput, kComparisons, "--no-report", kNone, "", "", "write no report.html"},
     {kOutput, kComparisons, "--mask-heads", kOne, "LIST", "auto", "heads whose blocks the report shows: LAYER:HEAD, ..., auto (four) or none"},
-    {kOutput, kGenerate, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
-    {kOutput, kFiles, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
+    {kOutput, kModels, "--overwrite", kNone, "", "", "replace files that are there already"},
+    {kOutput, kGenerate | kDecode, "--frames-png", kOne, "DIR", "", "also write every frame as DIR/000000.png, ..."},
+    {kOutput, kFiles | kReplay, "--save-latents", kOptional, "[FILE]", "", "also write the final latents; beside the video unless named"},
     {kOutput, kGenerate, "--density-json", kOne, "FILE", "", "write the density of every step, layer and head"},
     {kOutput, kGenerate, "--perf-json", kOne, "FILE", "", "write the time of every stage and step"},
     {kOutput, kGenerate, "--probe-recall", kOne, "FILE", "", "measure and write how much of the true attention was kept, by step, layer and head"},
     {kOutput, kComparisons | kSweep | kMetrics, "--lpips", kOne, "FILE", "", "also measure LPIPS, with weights that tools/export_lpips.py made"},
-    {kOutput, kRender, "--dry-run", kNone, "", "", "print what would run, and stop"},
+    {kOutput, kRender | kDecode | kReplay, "--dry-run", kNone, "", "", "print what would run, and stop"},
+    {kOutput, kGenerate, "--resume", kNone, "", "", "go on from the state or the latents that a run with the same flags left; skip videos that it finished"},
+    {kOutput, kFiles, "--checkpoint-every", kOne, "N", "off", "keep a state every N steps, so that even a killed run can be resumed"},
 
     {kJobs, kSweep, "--grid", kOne, "LIST", "tau=0.8,0.9,0.95", "settings to combine: \"tau=0.8,0.9; stride=4,8\"; also block, dense-steps, select, rule"},
     {kJobs, kSweep, "--probe-recall", kNone, "", "", "also measure how much of the true attention each setting keeps"},
@@ -149,21 +153,20 @@ const std::vector<Flag>& flag_table() {
     {kTensors, kProbe, "--in", kOne, "FILE", "", "safetensors, or a text file of prompts (tokenize, encode)"},
     {kTensors, kProbe, "--out", kOne, "FILE", "", "safetensors to write"},
 
-    {kDevice, kBoth, "--device", kOne, "auto|cpu|cuda[:N]", "auto", "auto: the first GPU, else the CPU"},
-    {kDevice, kBoth, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
-    {kDevice, kBoth, "--threads", kOne, "N", "all usable cores", "CPU threads"},
+    {kDevice, kModels, "--device", kOne, "auto|cpu|cuda[:N]", "auto", "auto: the first GPU, else the CPU"},
+    {kDevice, kModels, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
+    {kDevice, kModels, "--threads", kOne, "N", "all usable cores", "CPU threads"},
 
     {kMessages, kInspect | kMetrics | kCompare | kDoctor | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
-    {kMessages, kBoth, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
+    {kMessages, kModels, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
     {kMessages, kAll, "-v,--verbose", kNone, "", "", "say more"},
     {kMessages, kAll, "-q,--quiet", kNone, "", "", "errors only"},
-    {kMessages, kBoth, "--log-file", kOne, "FILE", "", "append all messages to a file"},
+    {kMessages, kModels, "--log-file", kOne, "FILE", "", "append all messages to a file"},
     {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
 
     {"", kRender, "--offload", kOne, "", "", "", kLater},
     {"", kRender, "--use-cpu-offload", kNone, "", "", "", kLater},
     {"", kRender, "--max-vram", kOne, "", "", "", kLater},
-    {"", kRender, "--checkpoint-every", kOne, "", "", "", kLater},
     {"", kRender, "--density-maps", kOne, "", "", "", kLater},
   };
   return kFlags;
@@ -204,8 +207,11 @@ const std::vector<CommandInfo>& command_table() {
     {"calibrate", "-p TEXT|--prompts FILE --model DIR [--budget DENSITY]",
      "Choose a threshold for every head from dense clips; write it for --head-tau, show what it changes.",
      "sparsereel calibrate --prompts prompts/demo.txt --model models/demo --tau 0.9 --output-dir runs/calibration", kCalibrate},
-    {"decode", "", "", "", 0},
-    {"replay", "", "", "", 0},
+    {"decode", "FILE.latents.safetensors --model DIR [-o FILE]", "Make the video of latents that a run kept.",
+     "sparsereel decode cat.latents.safetensors --model ckpts -o cat.mp4", kDecode},
+    {"replay", "FILE.mp4 [--model DIR] [-o FILE]",
+     "Render the frames of a video again, from its metadata alone, and say whether they are the same.",
+     "sparsereel replay cat.mp4 --model ckpts -o again.mp4", kReplay},
     {"doctor", "[--model DIR] [--json]",
      "Show what this machine and a model folder offer, what is wrong with them, and what to do.",
      "sparsereel doctor --model ckpts", kDoctor},

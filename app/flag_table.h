@@ -20,6 +20,8 @@ enum Command : unsigned {
   kCompare = 32,
   kSweep = 1U << 10,
   kCalibrate = 1U << 11,
+  kDecode = 1U << 12,
+  kReplay = 1U << 13,
   kDoctor = 1U << 14,
   kCompletions = 1U << 15,
   kVbenchPrepare = 1U << 16,

@@ -1,5 +1,6 @@
 // `sparsereel generate`: one prompt, one or more clips.
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -24,6 +25,13 @@ void warn_about(const ParsedFlags& flags, const GeneratePlan& plan, Console& con
   if (flags.text("--seed") == "random") {
     console.warn("--seed random: " + std::to_string(plan.request.seeds.front()));
   }
+}
+
+// What to type after a failure that left something.
+std::string how_to_go_on(const GeneratePlan& plan, const ClipFiles::Rest& rest) {
+  if (!rest.finished) return "the same command with --resume goes on from there";
+  return fmt::format("'sparsereel decode {} --model {} -o {}' makes the video", rest.file.string(),
+                     plan.model.root.string(), rest.video.string());
 }
 
 }  // namespace
@@ -52,7 +60,7 @@ int run_generate(const ParsedFlags& flags, Console& console) {
   } catch (...) {
     const Failure failure = describe_failure(std::current_exception());
     progress->clip_failed(failure.message, failure.exit_code);
-    rescue(files, console);
+    rescue(files, console, [&](const ClipFiles::Rest& rest) { return how_to_go_on(plan, rest); });
     throw;
   }
   return 0;

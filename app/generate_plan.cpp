@@ -104,7 +104,7 @@ GeneratePlan plan_generate(const ParsedFlags& flags) {
                      request.size.width > 0 && request.size.height > 0;
   auto encoder = plan_encoder(encoder_options(flags, problems), sized ? request.size.width : 16,
                               sized ? request.size.height : 16, problems);
-  auto outputs = plan_outputs(output_options(flags), request, problems);
+  auto outputs = plan_outputs(output_options(flags, problems), request, problems);
   if (problems.empty()) check_outputs(outputs, problems);
   if (problems.empty() && model) check_noise(request, model->num_channels, problems);
   problems.throw_if_any<ConfigError>("request");

@@ -5,9 +5,7 @@
 #include "pipeline/models.h"
 
 namespace reel::app {
-namespace {
-
-KnownModel read_model(const std::string& folder, const weights::PartPaths& parts) {
+KnownModel read_known_model(const std::filesystem::path& folder, const weights::PartPaths& parts) {
   KnownModel model{.folder = weights::find_model_folder(folder, parts),
                    .defaults = {},
                    .facts = {},
@@ -26,8 +24,6 @@ KnownModel read_model(const std::string& folder, const weights::PartPaths& parts
   return model;
 }
 
-}  // namespace
-
 std::optional<KnownModel> try_model(const ParsedFlags& flags, std::exception_ptr& broken,
                                     Problems& problems) {
   const auto folder = flags.text("--model");
@@ -36,7 +32,7 @@ std::optional<KnownModel> try_model(const ParsedFlags& flags, std::exception_ptr
     return std::nullopt;
   }
   try {
-    return read_model(*folder, part_paths(flags));
+    return read_known_model(*folder, part_paths(flags));
   } catch (const WeightError&) {
     broken = std::current_exception();
     return std::nullopt;

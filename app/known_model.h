@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -19,6 +20,9 @@ struct KnownModel {
   pipeline::ModelFacts facts;
   int64_t num_channels = 0;  ///< of the latents
 };
+
+/// Reads `folder`, with parts from elsewhere. Throws WeightError.
+KnownModel read_known_model(const std::filesystem::path& folder, const weights::PartPaths& parts);
 
 /// Reads the folder that --model and the flags of its parts name. Without --model adds a problem. A
 /// broken folder is kept in `broken`, to be told only where the flags are in order: they take less

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 constexpr const char* kDefaultFolder = "out";
 constexpr const char* kDefaultName = "{id}_s{seed}.mp4";
 constexpr const char* kLatentsEnding = ".latents.safetensors";
+constexpr const char* kStateEnding = ".state.safetensors";
 constexpr size_t kHashDigits = 8;
 
 std::string today() {
@@ -89,6 +90,7 @@ class ClipNamer {
     } else {
       paths.latents = beside(paths.video, kLatentsEnding);
     }
+    paths.state = beside(paths.video, kStateEnding);
     paths.frames_png = named("--frames-png", options_.frames_png, fields);
     paths.density_json = named("--density-json", options_.density_json, fields);
     paths.perf_json = named("--perf-json", options_.perf_json, fields);
@@ -149,6 +151,15 @@ void collect(Problems& problems, const Open& open) {
   }
 }
 
+// What a run that was stopped left is worth more than a clean start.
+void check_leftover(const fs::path& file, const char* what, Problems& problems) {
+  std::error_code ignored;
+  if (!fs::exists(fs::symlink_status(file, ignored))) return;
+  problems.add(file.string(), ": ", what,
+               " of an earlier run: want --resume to go on from there, --overwrite to start again,"
+               " or another name");
+}
+
 // A folder that make_output_folders() will make cannot be asked yet.
 bool will_be_made(const OutputPlan& plan, const fs::path& file) {
   std::error_code ignored;
@@ -176,7 +187,16 @@ OutputPlan plan_outputs(const OutputOptions& options, const pipeline::Generation
                         Problems& problems) {
   OutputPlan plan;
   plan.save_latents = options.save_latents;
-  plan.if_exists = options.overwrite ? IfExists::kReplace : IfExists::kRefuse;
+  const bool replace = options.overwrite || options.resume;
+  plan.if_exists = replace ? IfExists::kReplace : IfExists::kRefuse;
+  plan.resume = options.resume ? Resume::kMustBeSame : Resume::kNever;
+  plan.checkpoint_every = options.checkpoint_every;
+  if (options.resume && options.overwrite) {
+    problems.add("--resume: cannot go with --overwrite: want one of them");
+  }
+  if (options.resume && options.recall_json) {
+    problems.add("--resume: cannot go with --probe-recall, which has to see every step");
+  }
   check_video_name(options, problems);
   const size_t problems_before = problems.lines().size();
   const ClipNamer namer(options, problems);
@@ -207,6 +227,10 @@ void check_outputs(const OutputPlan& plan, Problems& problems) {
   };
   for (const auto& clip : plan.clips) {
     check_file(clip.video);
+    if (plan.if_exists == IfExists::kRefuse) {
+      if (!plan.save_latents) check_leftover(clip.latents, "latents", problems);
+      check_leftover(clip.state, "state", problems);
+    }
     if (plan.save_latents) check_file(clip.latents);
     for (const auto* path :
          {&clip.density_json, &clip.perf_json, &clip.recall_json, &clip.sidecar}) {

@@ -12,6 +12,13 @@
 
 namespace reel::app {
 
+/// What becomes of the state or the latents that an earlier run of a clip left.
+enum class Resume {
+  kNever,       ///< none is looked for
+  kIfSame,      ///< what was made with other settings is dropped (batch)
+  kMustBeSame,  ///< it is refused, and so is a video made with other settings (generate --resume)
+};
+
 /// The output flags as given. Names may be templates.
 struct OutputOptions {
   std::optional<std::string> output = {};
@@ -23,12 +30,15 @@ struct OutputOptions {
   std::optional<std::string> perf_json = {};
   std::optional<std::string> recall_json = {};  ///< of --probe-recall
   bool overwrite = false;
+  bool resume = false;
+  int64_t checkpoint_every = 0;  ///< steps; 0: not given
 };
 
 /// The files of one clip.
 struct ClipPaths {
   std::filesystem::path video;
-  std::filesystem::path latents;  ///< --save-latents writes it; a failed decode leaves it
+  std::filesystem::path latents;     ///< stays with --save-latents; else a failed decode leaves it
+  std::filesystem::path state = {};  ///< how far denoising came; empty: not kept
   std::optional<std::filesystem::path> frames_png;  ///< a folder
   std::optional<std::filesystem::path> density_json;
   std::optional<std::filesystem::path> perf_json;
@@ -41,6 +51,8 @@ struct OutputPlan {
   std::vector<ClipPaths> clips;                ///< one a seed of the request
   bool save_latents = false;
   IfExists if_exists = IfExists::kRefuse;
+  Resume resume = Resume::kNever;
+  int64_t checkpoint_every = 0;  ///< steps between states; 0: only when the run is asked to stop
 
   /// Paths of everything that will be written, in order.
   std::vector<std::filesystem::path> files() const;

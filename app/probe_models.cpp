@@ -125,7 +125,7 @@ Tensors probe_denoise(const ProbeOptions& options) {
   const auto transformer =
       pipeline::load_transformer(folder, options.compute.device, options.compute.dtype, nullptr);
   pipeline::Progress silent;
-  const auto result = pipeline::denoise(transformer, inputs, attention, silent, {});
+  const auto result = pipeline::denoise(transformer, inputs, attention, silent, {}, nullptr);
   result.throw_if_failed();
   return {{"latents", result.latents}};
 }

@@ -1,5 +1,7 @@
 #include "app/request_flags.h"
 
+#include <algorithm>
+
 #include "app/progress.h"
 #include "core/printable.h"
 
@@ -106,7 +108,15 @@ pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& pro
   return options;
 }
 
-OutputOptions output_options(const ParsedFlags& flags) {
+int64_t checkpoint_steps(const ParsedFlags& flags, Problems& problems) {
+  const auto steps = flags.integer("--checkpoint-every", problems);
+  if (steps && *steps < 1) {
+    problems.add("--checkpoint-every: too small: got ", *steps, ", want at least 1 step");
+  }
+  return std::max<int64_t>(steps.value_or(0), 0);
+}
+
+OutputOptions output_options(const ParsedFlags& flags, Problems& problems) {
   OutputOptions options;
   options.output = flags.text("--output");
   options.output_dir = flags.text("--output-dir");
@@ -117,6 +127,8 @@ OutputOptions output_options(const ParsedFlags& flags) {
   options.perf_json = flags.text("--perf-json");
   options.recall_json = flags.text("--probe-recall");
   options.overwrite = flags.has("--overwrite");
+  options.resume = flags.has("--resume");
+  options.checkpoint_every = checkpoint_steps(flags, problems);
   return options;
 }
 

@@ -13,8 +13,11 @@ namespace reel::app {
 // Each adds a problem for every value that is no number.
 
 pipeline::RequestOptions request_options(const ParsedFlags& flags, Problems& problems);
-OutputOptions output_options(const ParsedFlags& flags);
+OutputOptions output_options(const ParsedFlags& flags, Problems& problems);
 media::EncoderOptions encoder_options(const ParsedFlags& flags, Problems& problems);
+
+/// --checkpoint-every; 0 if it was not given. Adds a problem for less than 1.
+int64_t checkpoint_steps(const ParsedFlags& flags, Problems& problems);
 
 /// --device, --dtype and --threads.
 pipeline::ComputeOptions compute_options(const ParsedFlags& flags, Problems& problems);

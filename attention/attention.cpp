@@ -98,6 +98,12 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
   return result.out;
 }
 
+void Attention::add_earlier(int64_t step, int64_t layer, const std::vector<double>& density,
+                            int64_t num_calls) {
+  const bool sparse = !schedule_.is_dense(step, layer);
+  for (int64_t i = 0; i < num_calls; ++i) statistics_.add_call(step, layer, density, sparse);
+}
+
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              int64_t text_length, int64_t step, int64_t layer) {
   probe(q, k, text_length, step, layer);

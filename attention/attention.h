@@ -56,6 +56,11 @@ class Attention {
   const std::optional<CurveProbe>& curves() const { return curves_; }
   const std::optional<MaskProbe>& masks() const { return masks_; }
 
+  /// Adds what an earlier process measured in `num_calls` calls of one step and layer: the mean
+  /// density of each head.
+  void add_earlier(int64_t step, int64_t layer, const std::vector<double>& density,
+                   int64_t num_calls);
+
   /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
   /// Throws ShapeError at the first call that the mask does not fit.

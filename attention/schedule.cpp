@@ -167,6 +167,11 @@ void AttentionSchedule::apply_schedule_file(Problems& problems) {
       rules = read_schedule_file(*options_.schedule_file, num_steps_, num_layers_, num_heads_);
     });
   }
+  if (options_.schedule_text) {
+    collect(problems, [&] {
+      rules = read_schedule(*options_.schedule_text, num_steps_, num_layers_, num_heads_);
+    });
+  }
   if (!problems.empty()) return;
   const auto tau_of = [&](int64_t layer, int64_t head) {
     if (head_tau.empty()) return options_.tau;

@@ -42,6 +42,7 @@ struct ScheduleOptions {
   std::string dense_layers;           ///< "0-2,57"; empty: none
   std::optional<double> dense_sigma;  ///< steps that start at this sigma or above are dense
   std::optional<std::filesystem::path> schedule_file;
+  std::optional<std::string> schedule_text;  ///< what such a file would hold; not both
   std::optional<std::filesystem::path> head_tau_file;
   std::string protect = "text,self";    ///< of text, self, sink=N
   std::string select = "antidiagonal";  ///< --select antidiagonal|diagonal|random|mean-pool

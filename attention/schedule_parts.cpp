@@ -79,6 +79,17 @@ ScheduleRule read_rule(const JsonReader& reader, int64_t num_steps, int64_t num_
   return rule;
 }
 
+std::vector<ScheduleRule> read_rules(const JsonReader& reader, int64_t num_steps,
+                                     int64_t num_layers, int64_t num_heads) {
+  reader.refuse_unknown_keys({"format", "rules"});
+  check_format(reader);
+  std::vector<ScheduleRule> rules;
+  for (const auto& rule : reader.objects("rules")) {
+    rules.push_back(read_rule(rule, num_steps, num_layers, num_heads));
+  }
+  return rules;
+}
+
 }  // namespace
 
 std::vector<IndexRange> parse_ranges(const std::string& text, int64_t size,
@@ -132,14 +143,13 @@ int64_t parse_step_count(const std::string& text, int64_t num_steps, const std::
 
 std::vector<ScheduleRule> read_schedule_file(const std::filesystem::path& file, int64_t num_steps,
                                              int64_t num_layers, int64_t num_heads) {
-  const JsonReader reader = JsonReader::open(file, JsonOwner::kUser);
-  reader.refuse_unknown_keys({"format", "rules"});
-  check_format(reader);
-  std::vector<ScheduleRule> rules;
-  for (const auto& rule : reader.objects("rules")) {
-    rules.push_back(read_rule(rule, num_steps, num_layers, num_heads));
-  }
-  return rules;
+  return read_rules(JsonReader::open(file, JsonOwner::kUser), num_steps, num_layers, num_heads);
+}
+
+std::vector<ScheduleRule> read_schedule(const std::string& text, int64_t num_steps,
+                                        int64_t num_layers, int64_t num_heads) {
+  return read_rules(JsonReader::parse(text, "schedule", JsonOwner::kUser), num_steps, num_layers,
+                    num_heads);
 }
 
 std::vector<std::vector<double>> read_head_tau_file(const std::filesystem::path& file,

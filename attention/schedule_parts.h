@@ -44,6 +44,10 @@ struct ScheduleRule {
 std::vector<ScheduleRule> read_schedule_file(const std::filesystem::path& file, int64_t num_steps,
                                              int64_t num_layers, int64_t num_heads);
 
+/// The same from such a file's text.
+std::vector<ScheduleRule> read_schedule(const std::string& text, int64_t num_steps,
+                                        int64_t num_layers, int64_t num_heads);
+
 /// Reads {"format":1,"tau":[layers][heads]}; throws ConfigError with the file and the JSON path.
 std::vector<std::vector<double>> read_head_tau_file(const std::filesystem::path& file,
                                                     int64_t num_layers, int64_t num_heads);

@@ -85,6 +85,10 @@ fs::path RunFolder::latents(const Job& job) const {
   return root_ / "latents" / side_name(job, ".latents.safetensors");
 }
 
+fs::path RunFolder::state_file(const Job& job) const {
+  return root_ / "latents" / side_name(job, ".state.safetensors");
+}
+
 void RunFolder::make() const {
   for (const auto& folder : {videos(), root_ / "meta", root_ / "latents", text_cache()}) {
     make_folder(folder);
@@ -139,6 +143,12 @@ void RunFolder::remove_unfinished() const {
     }
     if (folder != cache) fs::remove(folder, ignored);  // fails unless it is empty
   }
+}
+
+void RunFolder::remove_rest(const Job& job, bool keeps_latents) const {
+  std::error_code ignored;
+  fs::remove(state_file(job), ignored);
+  if (!keeps_latents) fs::remove(latents(job), ignored);
 }
 
 void RunFolder::forget(const Job& job) const {

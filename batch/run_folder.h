@@ -29,10 +29,15 @@ class RunFolder {
   std::filesystem::path video(const Job& job) const { return videos() / job.video; }
   std::filesystem::path sidecar(const Job& job) const;
   std::filesystem::path latents(const Job& job) const;
+  std::filesystem::path state_file(const Job& job) const;
   std::filesystem::path text_cache() const { return root_ / "cache" / "text"; }
   std::filesystem::path report() const { return root_ / "report.json"; }
   std::filesystem::path events() const { return root_ / "events.jsonl"; }
   std::filesystem::path lock() const { return root_ / "jobs.lock"; }
+
+  /// Removes the state of a job whose video is there, and its latents unless they are to be kept:
+  /// its process may have ended before it did so.
+  void remove_rest(const Job& job, bool keeps_latents) const;
 
   /// Makes the folder and those in it. Throws ConfigError.
   void make() const;

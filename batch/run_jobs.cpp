@@ -106,6 +106,7 @@ void Run::record_lost_events() {
     done = told();  // its process may have told it before it let go
     if (done[job.video] != job.hash) {
       folder_.mend_sidecar(job);
+      folder_.remove_rest(job, options_.keeps_latents);
       json event = event_of("job_done", job);
       event["found"] = true;
       log_.append(event);

@@ -61,6 +61,7 @@ struct RunOptions {
   bool keep_going = false;                   ///< goes on after a failure
   std::optional<int64_t> max_failures = {};  ///< stops at that many; goes on before
   Shard shard = {};
+  bool keeps_latents = false;  ///< of finished jobs
 };
 
 /// What one process did. All numbers count jobs of its shard.

@@ -1,6 +1,5 @@
 #include "batch/text_cache.h"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -18,20 +17,6 @@ std::string sum_of(const text_encoder::EncodedPrompt& encoded) {
 }
 
 }  // namespace
-
-std::string tokenizers_sha256(const weights::ModelFolder& folder) {
-  std::string sums;
-  for (const auto& file : {folder.tokenizer / "tokenizer.json", folder.tokenizer_2 / "vocab.json",
-                           folder.tokenizer_2 / "merges.txt"}) {
-    std::ifstream stream(file, std::ios::binary);
-    const std::string bytes(std::istreambuf_iterator<char>(stream), {});
-    if (!stream.is_open() || stream.bad()) {
-      fail<WeightError>(file.string(), ": cannot be read");
-    }
-    sums += sha256(bytes);
-  }
-  return sha256(sums);
-}
 
 TextCache::TextCache(fs::path folder, const pipeline::RunIdentity& identity,
                      const std::string& tokenizers, bool on_gpu)

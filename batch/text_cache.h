@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "pipeline/device_facts.h"
 #include "pipeline/generation_request.h"
 #include "pipeline/run_report.h"
 #include "text_encoder/text_conditioner.h"
@@ -12,8 +13,7 @@
 
 namespace reel::batch {
 
-/// SHA-256 over the tokenizers' files. Throws WeightError if one cannot be read.
-std::string tokenizers_sha256(const weights::ModelFolder& folder);
+using pipeline::tokenizers_sha256;
 
 /// Keeps what the text encoders of one model folder gave, bit by bit.
 class TextCache {

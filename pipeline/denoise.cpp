@@ -32,8 +32,8 @@ void DenoiseResult::throw_if_failed() const {
 }
 
 DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& inputs,
-                      attention::Attention& attention, Progress& progress,
-                      const StopRequest& stop) {
+                      attention::Attention& attention, Progress& progress, const StopRequest& stop,
+                      const AfterStep& after_step) {
   const at::Device device = transformer.device();
   const int64_t batch = inputs.noise.size(0);
   const schedulers::FlowMatchEuler scheduler(
@@ -43,9 +43,10 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
   std::optional<TextConditioning> negative;
   if (inputs.negative) negative = to_device(*inputs.negative, device);
 
-  DenoiseResult result{inputs.noise.to(device, at::kFloat), {}, {}};
+  DenoiseResult result{inputs.noise.to(device, at::kFloat), inputs.done, {}};
   at::Tensor& latents = result.latents;
-  for (int64_t step = 0; step < inputs.num_steps; ++step) {
+  for (int64_t step = std::ssize(inputs.done); step < inputs.num_steps; ++step) {
+    if (stop.requested() && after_step) after_step(result, /*stopping=*/true);
     stop.throw_if_requested();
     const Stopwatch watch;
     const double probe_ms = attention.probe_ms();
@@ -73,6 +74,7 @@ DenoiseResult denoise(const dit::Transformer& transformer, const DenoiseInputs& 
         {step, inputs.num_steps, watch.elapsed_ms() - (attention.probe_ms() - probe_ms),
          attention.schedule().is_dense(step), attention.statistics().mean_density(step)});
     progress.step_finished(result.steps.back());
+    if (after_step) after_step(result, /*stopping=*/false);
   }
   return result;
 }

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "core/device.h"
+#include "core/error.h"
+#include "core/sha256.h"
 #include "pipeline/gpu_facts.h"
 
 #if REEL_CUDA
@@ -35,6 +37,20 @@ std::string gpu_name(at::Device device) {
 
 }  // namespace
 
+std::string tokenizers_sha256(const weights::ModelFolder& folder) {
+  std::string sums;
+  for (const auto& file : {folder.tokenizer / "tokenizer.json", folder.tokenizer_2 / "vocab.json",
+                           folder.tokenizer_2 / "merges.txt"}) {
+    std::ifstream stream(file, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(stream), {});
+    if (!stream.is_open() || stream.bad()) {
+      fail<WeightError>(file.string(), ": cannot be read");
+    }
+    sums += sha256(bytes);
+  }
+  return sha256(sums);
+}
+
 RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& folder) {
   RunIdentity identity;
   identity.model_name = folder.name;
@@ -54,6 +70,7 @@ RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& f
   identity.dtype = dtype_name(compute.dtype);
   identity.vae_dtype = dtype_name(compute.vae_dtype);
   identity.threads = compute.threads;
+  identity.tokenizers_sha256 = tokenizers_sha256(folder);
   return identity;
 }
 

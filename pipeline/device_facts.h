@@ -8,7 +8,11 @@
 
 namespace reel::pipeline {
 
-/// Names the device, the number formats and every weight file. Opens the files' headers only.
+/// SHA-256 over the tokenizers' files. Throws WeightError if one cannot be read.
+std::string tokenizers_sha256(const weights::ModelFolder& folder);
+
+/// Names the device, the number formats, every weight file and the tokenizers. Of weight files only
+/// the headers are read.
 RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& folder);
 
 /// Bytes that can be taken now: of the GPU, or of the host without swapping.

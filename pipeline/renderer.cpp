@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include "attention/attention.h"
+#include "core/error.h"
 #include "core/sha256.h"
+#include "core/tensor_check.h"
 #include "pipeline/decode.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/models.h"
@@ -18,8 +20,28 @@ TextConditioning conditioning(const text_encoder::EncodedPrompt& encoded) {
   return {{encoded.states}, encoded.pooled.unsqueeze(0)};
 }
 
-attention::Attention make_attention(const GenerationRequest& request, const ModelFacts& facts) {
-  attention::Attention attention(plan_attention(request, facts));
+double total_ms(const std::vector<StepReport>& steps) {
+  double sum = 0;
+  for (const auto& step : steps) sum += step.elapsed_ms;
+  return sum;
+}
+
+void take_measurements(const at::Tensor& latents, attention::Attention& attention,
+                       ClipReport& report) {
+  report.latents_sha256 = sha256(latents);
+  report.attention = attention.schedule().to_json();
+  report.density = attention.statistics().density_json();
+  if (attention.recall()) report.recall = attention.recall()->to_json();
+  if (attention.curves()) report.curves = attention.curves()->curves();
+  if (attention.masks()) report.masks = attention.masks()->masks();
+  report.attention_times = attention.statistics().times_json();
+}
+
+// The attention of one clip with the probes that the request asks for.
+attention::Attention make_attention(const GenerationRequest& request,
+                                    const attention::AttentionSchedule& schedule,
+                                    const ModelFacts& facts) {
+  attention::Attention attention(schedule);
   if (request.recall_samples > 0) attention.probe_recall(request.recall_samples);
   if (request.curves) {
     GenerationRequest would_be = request;
@@ -35,6 +57,30 @@ attention::Attention make_attention(const GenerationRequest& request, const Mode
         attention::MaskProbe(attention::calls_to_show(attention.schedule(), heads)));
   }
   return attention;
+}
+
+// Puts the densities of an earlier process beside those that this one will measure. A file that
+// came from elsewhere may hold anything.
+void restore_density(const RunState& state, int64_t num_calls, attention::Attention& attention) {
+  const auto& schedule = attention.schedule();
+  const auto fail_shape = [] {
+    fail<ConfigError>("state: /density: wrong shape: want a number a step, layer and head");
+  };
+  if (state.density.size() != state.steps.size()) fail_shape();
+  for (size_t step = 0; step < state.density.size(); ++step) {
+    const auto& layers = state.density[step];
+    if (std::ssize(layers) != schedule.num_layers()) fail_shape();
+    for (size_t layer = 0; layer < layers.size(); ++layer) {
+      std::vector<double> density;
+      for (const auto& head : layers[layer]) {
+        if (!head.is_number()) fail_shape();
+        density.push_back(head.get<double>());
+      }
+      if (std::ssize(density) != schedule.num_heads()) fail_shape();
+      attention.add_earlier(static_cast<int64_t>(step), static_cast<int64_t>(layer), density,
+                            num_calls);
+    }
+  }
 }
 
 }  // namespace
@@ -103,50 +149,111 @@ const dit::Transformer& Renderer::load_transformer() {
   return *transformer_;
 }
 
+ModelFacts Renderer::facts() {
+  if (!config_) config_ = read_transformer_config(folder_);
+  return {config_->embeds_guidance, config_->num_layers(), config_->num_heads};
+}
+
+Renderer::ClipStart Renderer::start_of(const GenerationRequest& request, size_t clip) {
+  const uint64_t seed = request.seeds.at(clip);
+  auto schedule = plan_attention(request, facts());
+  ClipStart start{make_noise(request, seed, config_->channels), std::move(schedule), {}, {}};
+  start.noise_sha256 = sha256(start.noise);
+  start.hash = latents_hash(request, seed, start.schedule.hash(), identity_, start.noise_sha256);
+  return start;
+}
+
+void Renderer::check_state(const RunState& state, const ClipStart& start, int64_t num_steps) {
+  if (state.latents.sizes() != start.noise.sizes() || state.num_steps != num_steps) {
+    fail<ConfigError>("state: of another run: got ", shape_text(state.latents.sizes()), " and ",
+                      state.num_steps, " steps, want ", shape_text(start.noise.sizes()), " and ",
+                      num_steps);
+  }
+}
+
+bool Renderer::needs_text(const GenerationRequest& request, size_t clip, ClipOutputs& outputs) {
+  const auto earlier = outputs.earlier_work(clip, start_of(request, clip).hash);
+  return !earlier.done && !(earlier.state && earlier.state->finished());
+}
+
 void Renderer::render(const GenerationRequest& request, size_t clip, const ClipTexts& texts,
                       ClipOutputs& outputs) {
-  const dit::Transformer& transformer = load_transformer();
+  const ClipStart start = start_of(request, clip);
+  EarlierWork earlier = outputs.earlier_work(clip, start.hash);
+  if (earlier.done) return;
+  const bool finished = earlier.state && earlier.state->finished();
+  if (!finished) load_transformer();
   stop_.throw_if_requested();
-  const uint64_t seed = request.seeds.at(clip);
-  progress_.clip_started(clip, request.seeds.size(), seed);
   ClipReport report;
-  report.seed = seed;
-  report.stages_ms = texts.times_ms;
-  report.stages_ms.insert(report.stages_ms.end(), load_times_ms_.begin(), load_times_ms_.end());
-  report.num_text_tokens = texts.text.states.front().size(0);
+  report.seed = request.seeds.at(clip);
+  report.request_hash = start.hash;
+  report.noise_sha256 = start.noise_sha256;
+  progress_.clip_started(clip, request.seeds.size(), report.seed);
+  attention::Attention attention = make_attention(request, start.schedule, facts());
+  if (earlier.state) {
+    check_state(*earlier.state, start, request.num_steps);
+    restore_density(*earlier.state, request.uses_negative_prompt() ? 2 : 1, attention);
+  }
 
-  const dit::Config& config = transformer.config();
-  attention::Attention attention =
-      make_attention(request, {config.embeds_guidance, config.num_layers(), config.num_heads});
-  const at::Tensor noise = make_noise(request, seed, config.channels);
-  const DenoiseInputs inputs{noise,
-                             texts.text,
-                             texts.negative,
-                             request.num_steps,
-                             request.guidance,
-                             request.cfg_scale,
-                             request.flow_shift};
-  auto result = run_stage("denoise", report.stages_ms, [&] {
-    return denoise(transformer, inputs, attention, progress_, stop_);
-  });
-  report.steps = std::move(result.steps);
-  const at::Tensor kept = result.latents.cpu();
-  outputs.keep_latents(clip, kept);
-  result.throw_if_failed();
-  report.noise_sha256 = sha256(noise);
-  report.latents_sha256 = sha256(kept);
-  report.attention = attention.schedule().to_json();
-  report.density = attention.statistics().density_json();
-  if (attention.recall()) report.recall = attention.recall()->to_json();
-  if (attention.curves()) report.curves = attention.curves()->curves();
-  if (attention.masks()) report.masks = attention.masks()->masks();
-  report.attention_times = attention.statistics().times_json();
-
-  decode_clip(request, clip, result.latents, outputs, report);
+  at::Tensor latents;
+  if (finished) {
+    latents = earlier.state->latents.to(compute_.device);
+    report.steps = std::move(earlier.state->steps);
+    report.stages_ms = std::move(earlier.state->stages_ms);
+    report.num_text_tokens = earlier.state->num_text_tokens;
+    take_measurements(earlier.state->latents, attention, report);
+  } else {
+    latents = denoise_clip(request, clip, texts, start, earlier.state, attention, outputs, report);
+  }
+  decode_clip(request, clip, latents, outputs, report);
   report.peak_device_bytes = peak_device_bytes(compute_.device);
   report.peak_host_bytes = peak_host_bytes();
   for (const auto& [name, ms] : report.stages_ms) report.total_ms += ms;
   outputs.complete(clip, identity_, report);
+}
+
+at::Tensor Renderer::denoise_clip(const GenerationRequest& request, size_t clip,
+                                  const ClipTexts& texts, const ClipStart& start,
+                                  const std::optional<RunState>& earlier,
+                                  attention::Attention& attention, ClipOutputs& outputs,
+                                  ClipReport& report) {
+  report.stages_ms = texts.times_ms;
+  report.stages_ms.insert(report.stages_ms.end(), load_times_ms_.begin(), load_times_ms_.end());
+  report.num_text_tokens = texts.text.states.front().size(0);
+  DenoiseInputs inputs{start.noise,      texts.text,        texts.negative,     request.num_steps,
+                       request.guidance, request.cfg_scale, request.flow_shift, {}};
+  if (earlier) {
+    inputs.noise = earlier->latents;
+    inputs.done = earlier->steps;
+    report.stages_ms.emplace_back("denoise earlier", total_ms(earlier->steps));
+  }
+  const auto keep = [&](const DenoiseResult& so_far, const at::Tensor& latents) {
+    report.steps = so_far.steps;
+    take_measurements(latents, attention, report);
+    outputs.keep_state(clip,
+                       {.latents = latents,
+                        .hash = start.hash,
+                        .steps = so_far.steps,
+                        .num_steps = request.num_steps,
+                        .density = report.density.at("density"),
+                        .stages_ms = report.stages_ms,
+                        .num_text_tokens = report.num_text_tokens,
+                        .clip = {}},
+                       identity_, report);
+  };
+  const auto after_step = [&](const DenoiseResult& so_far, bool stopping) {
+    const int64_t num_done = std::ssize(so_far.steps);
+    if (num_done == 0 || num_done == request.num_steps) return;  // nothing yet, or kept below
+    if (outputs.wants_state(num_done, stopping)) keep(so_far, so_far.latents.cpu());
+  };
+  auto result = run_stage("denoise", report.stages_ms, [&] {
+    return denoise(*transformer_, inputs, attention, progress_, stop_, after_step);
+  });
+  const at::Tensor kept = result.latents.cpu();
+  outputs.keep_latents(clip, kept);
+  result.throw_if_failed();
+  keep(result, kept);
+  return result.latents;
 }
 
 void Renderer::decode_clip(const GenerationRequest& request, size_t clip, const at::Tensor& latents,

@@ -45,12 +45,31 @@ class Renderer {
   /// Both prompts of `request`; tells the progress about text that was cut.
   ClipTexts encode(const GenerationRequest& request);
 
-  /// Renders clip `clip` (an index into the request's seeds) into `outputs`. `request` must have
-  /// this renderer's ComputeChoice. Throws what generate() of text_to_video.h throws.
+  /// Whether render() of the clip will use its text: not if an earlier run left finished latents.
+  bool needs_text(const GenerationRequest& request, size_t clip, ClipOutputs& outputs);
+
+  /// Renders clip `clip` (an index into the request's seeds) into `outputs`, from where an earlier
+  /// run left it. `request` must have this renderer's ComputeChoice; `texts` may be empty unless
+  /// needs_text(). Throws what generate() of text_to_video.h throws.
   void render(const GenerationRequest& request, size_t clip, const ClipTexts& texts,
               ClipOutputs& outputs);
 
  private:
+  // What decides a clip's latents beside its text.
+  struct ClipStart {
+    at::Tensor noise;  // [1, C, T, h, w] fp32 on the CPU
+    attention::AttentionSchedule schedule;
+    std::string noise_sha256;
+    std::string hash;  // latents_hash()
+  };
+
+  ModelFacts facts();
+  ClipStart start_of(const GenerationRequest& request, size_t clip);
+  static void check_state(const RunState& state, const ClipStart& start, int64_t num_steps);
+  at::Tensor denoise_clip(const GenerationRequest& request, size_t clip, const ClipTexts& texts,
+                          const ClipStart& start, const std::optional<RunState>& earlier,
+                          attention::Attention& attention, ClipOutputs& outputs,
+                          ClipReport& report);
   template <typename Work>
   auto run_stage(const std::string& name, StageTimes& times, const Work& work);
   weights::LoadProgress load_progress();
@@ -66,6 +85,7 @@ class Renderer {
   RunIdentity identity_;
   StageTimes load_times_ms_;  // of the transformer and the decoder
   std::optional<text_encoder::TextConditioner> conditioner_;
+  std::optional<dit::Config> config_;  // of the transformer
   std::optional<dit::Transformer> transformer_;
   std::optional<vae::Decoder> decoder_;
 };

@@ -83,6 +83,7 @@ json metadata_json(const GenerationRequest& request, const RunIdentity& identity
                    {"request", std::move(request_json)},
                    {"attention", report.attention},
                    {"model", model_json(identity)},
+                   {"request_hash", report.request_hash},
                    {"noise_sha256", report.noise_sha256},
                    {"latents_sha256", report.latents_sha256},
                    {"density", density_summary(report.density)},

@@ -21,9 +21,10 @@ struct RunIdentity {
   std::string model_name;    ///< of the model folder
   std::string model_layout;  ///< "official" or "diffusers"
   std::vector<weights::FileIdentity> model_files;
-  std::string device_name;  ///< "cpu", or the GPU's own name
-  std::string driver;       ///< version; empty on a CPU
-  std::string dtype;        ///< of the transformer
+  std::string tokenizers_sha256;  ///< of their files
+  std::string device_name;        ///< "cpu", or the GPU's own name
+  std::string driver;             ///< version; empty on a CPU
+  std::string dtype;              ///< of the transformer
   std::string vae_dtype;
   int threads = 1;
 };
@@ -31,6 +32,7 @@ struct RunIdentity {
 /// One finished clip.
 struct ClipReport {
   uint64_t seed = 0;
+  std::string request_hash;    ///< latents_hash() of run_state.h
   std::string noise_sha256;    ///< of the fp32 noise
   std::string latents_sha256;  ///< of the final fp32 latents, as the transformer sees them
   /// Stages in order of their start; loading and text, which clips share, count in each clip.

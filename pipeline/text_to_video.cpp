@@ -9,7 +9,11 @@ void generate(const GenerationRequest& request, const weights::ModelFolder& fold
               ClipOutputs& outputs, Progress& progress, const StopRequest& stop) {
   check_memory(request, folder);
   Renderer renderer(folder, request.compute, progress, stop);
-  const ClipTexts texts = renderer.encode(request);
+  bool needs_text = false;
+  for (size_t clip = 0; clip < request.seeds.size(); ++clip) {
+    needs_text = renderer.needs_text(request, clip, outputs) || needs_text;
+  }
+  const ClipTexts texts = needs_text ? renderer.encode(request) : ClipTexts{};
   for (size_t clip = 0; clip < request.seeds.size(); ++clip) {
     renderer.render(request, clip, texts, outputs);
   }

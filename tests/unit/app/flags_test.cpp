@@ -122,8 +122,8 @@ TEST(ParsedFlags, SuggestsTheNearestFlag) {
 }
 
 TEST(ParsedFlags, RefusesFlagsOfLaterVersionsInsteadOfIgnoringThem) {
-  for (const std::string words : {"--offload auto", "--use-cpu-offload", "--max-vram 24",
-                                  "--checkpoint-every 5", "--density-maps d"}) {
+  for (const std::string words :
+       {"--offload auto", "--use-cpu-offload", "--max-vram 24", "--density-maps d"}) {
     const size_t space = words.find(' ');
     std::vector<std::string> given = {words.substr(0, space)};
     if (space != std::string::npos) given.push_back(words.substr(space + 1));

@@ -33,6 +33,7 @@ RunIdentity identity() {
   return {.model_name = "tiny",
           .model_layout = "official",
           .model_files = {{"vae/a.pt", 12, "abc"}},
+          .tokenizers_sha256 = "def",
           .device_name = "NVIDIA H200",
           .driver = "580.1",
           .dtype = "bf16",
@@ -48,7 +49,7 @@ TEST(Metadata, HasExactlyTheDocumentedKeys) {
       metadata_json(request, identity(), report(), {{"name", "sparsereel"}}, {{"codec", "h264"}});
   std::vector<std::string> keys;
   for (const auto& [key, value] : metadata.items()) keys.push_back(key);
-  EXPECT_THAT(keys, UnorderedElementsAre("format", "program", "request", "attention", "model",
+  EXPECT_THAT(keys, UnorderedElementsAre("format", "program", "request", "request_hash", "attention", "model",
                                          "noise_sha256", "latents_sha256", "density", "timing_ms",
                                          "device", "encoder", "licence"));
   EXPECT_EQ(metadata["format"], 1);

@@ -1,0 +1,154 @@
+// `sparsereel replay FILE.mp4`: the same frames again, from the video's metadata alone.
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include "app/clip_files.h"
+#include "app/commands.h"
+#include "app/exit_code.h"
+#include "app/help.h"
+#include "app/known_model.h"
+#include "app/recorded_run.h"
+#include "app/request_flags.h"
+#include "app/signals.h"
+#include "core/printable.h"
+#include "pipeline/device_facts.h"
+#include "pipeline/noise.h"
+#include "pipeline/text_to_video.h"
+
+namespace reel::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReplayPlan {
+  RecordedRun recorded;
+  pipeline::GenerationRequest request;
+  weights::ModelFolder model;
+  OutputPlan outputs;
+  media::EncoderPlan encoder;
+};
+
+// Where the model of that name may lie.
+fs::path model_of(const ParsedFlags& flags, const RecordedRun& recorded, Problems& problems) {
+  if (const auto given = flags.text("--model")) return *given;
+  const auto name = recorded.metadata.at("model").at("name").get<std::string>();
+  for (const fs::path& place : {fs::path("models") / name, fs::path(name)}) {
+    std::error_code ignored;
+    if (!name.empty() && fs::is_directory(place, ignored)) return place;
+  }
+  problems.add("--model: is missing: the video was made with ", printable(name),
+               ", which is neither here nor in models/");
+  return {};
+}
+
+void take_noise_file(const ParsedFlags& flags, RecordedRun& recorded, Problems& problems) {
+  if (const auto file = flags.text("--latents")) {
+    if (!recorded.used_noise_file) {
+      problems.add("--latents: the video's noise came from its seed: want no file");
+    }
+    recorded.options.noise_file = fs::path(*file);
+  } else if (recorded.used_noise_file) {
+    problems.add("--latents: is missing: the video's noise came from the file ",
+                 printable(recorded.metadata.at("request").value("noise_file", "of that run")));
+  }
+}
+
+OutputPlan outputs_of(const ParsedFlags& flags, const fs::path& source,
+                      const pipeline::GenerationRequest& request, Problems& problems) {
+  OutputOptions options;
+  options.output = flags.text("--output").value_or(source.stem().string() + ".replay.mp4");
+  options.overwrite = flags.has("--overwrite");
+  options.save_latents = flags.has("--save-latents");
+  options.latents_file = flags.text("--save-latents");
+  return plan_outputs(options, request, problems);
+}
+
+ReplayPlan plan_replay(const ParsedFlags& flags) {
+  if (flags.arguments().size() != 1) {
+    fail<ConfigError>("replay: one file is wanted: got ", flags.arguments().size());
+  }
+  const fs::path source = flags.arguments().front();
+  Problems problems;
+  ReplayPlan plan{.recorded = read_recorded_run(source),
+                  .request = {},
+                  .model = {},
+                  .outputs = {},
+                  .encoder = {}};
+  auto& recorded = plan.recorded;
+  const auto compute = compute_options(flags, problems);
+  recorded.options.compute.device = compute.device;
+  recorded.options.compute.threads = compute.threads;
+  if (compute.dtype) recorded.options.compute.dtype = compute.dtype;
+  take_noise_file(flags, recorded, problems);
+  const fs::path folder = model_of(flags, recorded, problems);
+  problems.throw_if_any<ConfigError>("replay");
+
+  const KnownModel model = read_known_model(folder, part_paths(flags));
+  plan.request = make_request(recorded.options, {}, model.facts, problems);
+  const auto schedule = plan_attention(plan.request, model.facts, problems);
+  if (schedule && schedule->hash() != recorded.schedule_hash) {
+    problems.add("attention: the metadata do not describe its own schedule: got hash ",
+                 schedule->hash().substr(0, 12), ", want ", recorded.schedule_hash.substr(0, 12));
+  }
+  plan.encoder =
+      plan_encoder(recorded.encoder, plan.request.size.width, plan.request.size.height, problems);
+  plan.outputs = outputs_of(flags, source, plan.request, problems);
+  if (problems.empty()) check_outputs(plan.outputs, problems);
+  problems.throw_if_any<ConfigError>("replay");
+  plan.model = model.folder;
+  return plan;
+}
+
+// Exit code 6 and why, if the clip is not the recorded one.
+int tell_result(const ReplayPlan& plan, const std::vector<std::string>& origin,
+                const nlohmann::json& metadata, Console& console) {
+  if (metadata.at("latents_sha256") == plan.recorded.latents_sha256) {
+    console.info("the latents are those of the video, bit for bit");
+    return 0;
+  }
+  std::string reason = "nothing that the metadata tell of differs";
+  if (metadata.at("noise_sha256") != plan.recorded.noise_sha256) {
+    reason = "the noise differs";
+  } else if (!origin.empty()) {
+    reason = origin.front();
+  }
+  fail<OutputError>(plan.outputs.clips.front().video.string(),
+                    ": other latents than the video's: ", reason);
+}
+
+}  // namespace
+
+int run_replay(const ParsedFlags& flags, Console& console) {
+  Problems problems;
+  const std::string mode = progress_mode(flags, problems);
+  problems.throw_if_any<ConfigError>("replay");
+  const ReplayPlan plan = plan_replay(flags);
+  const auto identity = pipeline::identify(plan.request.compute, plan.model);
+  const auto origin = differences_of_origin(plan.recorded.metadata, identity, program_json());
+  for (const auto& line : origin) console.warn("not as in the video: " + line);
+  if (flags.has("--dry-run")) {
+    console.result(plan.recorded.metadata.at("request").dump(
+        1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return 0;
+  }
+  at::set_num_threads(plan.request.compute.threads);
+  make_output_folders(plan.outputs);
+  const auto progress = make_progress(mode, console);
+  ClipFiles files(plan.request, plan.outputs, plan.encoder, *progress);
+  const auto job = plan.recorded.metadata.find("job");
+  if (job != plan.recorded.metadata.end()) files.set_job(*job);
+  try {
+    pipeline::generate(plan.request, plan.model, files, *progress,
+                       pipeline::StopRequest(watch_signals()));
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    progress->clip_failed(failure.message, failure.exit_code);
+    rescue(files, console, [&](const ClipFiles::Rest& rest) {
+      return rest.finished ? "'sparsereel decode' makes the video" : std::string("run it again");
+    });
+    throw;
+  }
+  return tell_result(plan, origin, files.metadata(), console);
+}
+
+}  // namespace reel::app
