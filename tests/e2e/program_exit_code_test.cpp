@@ -74,8 +74,6 @@ TEST_F(ProgramRefuses, SamplesWithOneName) {
 }
 
 TEST_F(ProgramRefuses, WhatComesInALaterVersion) {
-  expect_usage_error({"--resume"}, {"--resume: unknown flag"});
-  expect_usage_error({"--checkpoint-every", "5"}, {"--checkpoint-every: not in this version"});
   expect_usage_error({"--offload", "blocks"}, {"--offload: not in this version"});
   expect_usage_error({"--ulysses", "2"}, {"--ulysses: not in this version"});
 }
