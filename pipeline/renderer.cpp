@@ -156,8 +156,9 @@ ModelFacts Renderer::facts() {
 
 Renderer::ClipStart Renderer::start_of(const GenerationRequest& request, size_t clip) {
   const uint64_t seed = request.seeds.at(clip);
-  auto schedule = plan_attention(request, facts());
-  ClipStart start{make_noise(request, seed, config_->channels), std::move(schedule), {}, {}};
+  ClipStart start;
+  start.schedule = plan_attention(request, facts());
+  start.noise = make_noise(request, seed, config_->channels);
   start.noise_sha256 = sha256(start.noise);
   start.hash = latents_hash(request, seed, start.schedule.hash(), identity_, start.noise_sha256);
   return start;

@@ -57,6 +57,9 @@ TEST_P(Stop, IsHeardBeforeTheFirstStep) {
   GenerationRequest request;
   request.prompt = "a blue star spins";
   request.size = {.frames = 5, .height = 64, .width = 64};
+  request.num_steps = 2;
+  request.flow_shift = 7;
+  request.frame_rate = "24";
   request.seeds = {1, 2};
   request.compute = {at::kCPU, at::kFloat, at::kFloat, 1};
   std::atomic<int> signal = 0;
