@@ -112,8 +112,17 @@ pipeline::EarlierWork ClipFiles::earlier_work(size_t clip, const std::string& ha
             ? fmt::format("{}: decoding the latents that are there", paths.video.string())
             : fmt::format("{}: going on after step {} of {}", paths.video.string(),
                           state.steps.size(), state.num_steps));
+    warn_about_threads(state);
   }
   return earlier;
+}
+
+// Sums of floating point numbers depend on how many threads share them.
+void ClipFiles::warn_about_threads(const pipeline::RunState& state) {
+  const auto device = state.clip.value("device", nlohmann::json::object());
+  const auto lines = differences(device, {{"threads", request_.compute.threads}}, {});
+  if (state.finished() || lines.empty()) return;
+  progress_.warn(lines.front() + ": latents will not be those of an uninterrupted run bit by bit");
 }
 
 bool ClipFiles::wants_state(int64_t num_done, bool stopping) const {

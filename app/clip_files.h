@@ -53,6 +53,7 @@ class ClipFiles : public pipeline::ClipOutputs {
   std::optional<Rest> rescue();
 
  private:
+  void warn_about_threads(const pipeline::RunState& state);
   std::string other_settings(const pipeline::RunState& state, size_t clip) const;
   std::optional<pipeline::RunState> read_state(const std::filesystem::path& file, size_t clip,
                                                const std::string& hash);

@@ -2,6 +2,8 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/clip_files.h"
 #include "app/commands.h"
 #include "app/help.h"
@@ -11,6 +13,7 @@
 #include "app/request_flags.h"
 #include "app/signals.h"
 #include "app/video_files.h"
+#include "core/device.h"
 #include "core/printable.h"
 #include "core/sha256.h"
 #include "pipeline/decode.h"
@@ -61,6 +64,39 @@ std::string frame_rate(const ParsedFlags& flags, const pipeline::RunState& state
   return defaults.frame_rate.value_or("24");
 }
 
+// The flags, and for what they do not say the run that made the latents: the frames are to be those
+// that it would have made.
+struct DecodeOptions {
+  pipeline::ComputeOptions compute;
+  pipeline::VaeTilingOptions tiling;
+  media::EncoderOptions encoder;
+};
+
+DecodeOptions decode_options(const ParsedFlags& flags, const fs::path& source,
+                             const pipeline::RunState& state, Problems& problems) {
+  DecodeOptions options{compute_options(flags, problems), tiling_options(flags),
+                        encoder_options(flags, problems)};
+  if (state.clip.is_null()) return options;
+  const auto given = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const char* name) { return flags.has(name); });
+  };
+  const auto record =
+      JsonReader::parse(state.clip.dump(), printable(source.string()), JsonOwner::kUser);
+  const auto compute = recorded_compute(record);
+  const bool on_gpu =
+      options.compute.device.starts_with("cuda") || (options.compute.device == "auto" && has_gpu());
+  if (on_gpu == (compute.device == "cuda")) {
+    if (!options.compute.dtype) options.compute.dtype = compute.dtype;
+    if (!options.compute.threads) options.compute.threads = compute.threads;
+  }
+  if (!given({"--vae-tiling", "--vae-tile"})) options.tiling = recorded_tiling(record);
+  if (!given({"--codec", "--crf", "--preset", "--pix-fmt", "--lossless"})) {
+    options.encoder = recorded_encoder(record);
+  }
+  return options;
+}
+
 OutputPlan outputs_of(const ParsedFlags& flags, const fs::path& source, Problems& problems) {
   std::string name = source.filename().string();
   name = name.substr(0, name.find(".latents.safetensors"));
@@ -90,15 +126,16 @@ DecodePlan plan_decode(const ParsedFlags& flags) {
   Problems problems;
   std::exception_ptr broken;
   auto model = try_model(flags, broken, problems);
-  const auto compute = choose_compute(compute_options(flags, problems), problems);
-  const auto tiling = choose_vae_tiling(tiling_options(flags), problems);
   auto outputs = outputs_of(flags, source, problems);
   problems.throw_if_any<ConfigError>("decode");
   auto state = read_finished(source);
+  const auto options = decode_options(flags, source, state, problems);
+  const auto compute = choose_compute(options.compute, problems);
+  const auto tiling = choose_vae_tiling(options.tiling, problems);
   const auto size = size_of(state);
   const auto rate = frame_rate(flags, state, model ? model->defaults : pipeline::ModelDefaults{});
   check_frame_rate(rate, problems);
-  auto encoder = plan_encoder(encoder_options(flags, problems), size.width, size.height, problems);
+  auto encoder = plan_encoder(options.encoder, size.width, size.height, problems);
   if (model && state.latents.size(1) != model->num_channels) {
     problems.add(printable(source.string()), ": latents: wrong number of channels: got ",
                  state.latents.size(1), ", want ", model->num_channels);

@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "app/clip_difference.h"
-#include "core/json_reader.h"
 #include "core/printable.h"
 #include "media/video_facts.h"
 
@@ -43,7 +42,6 @@ pipeline::RequestOptions read_request(const JsonReader& request) {
   options.height = request.integer("height");
   options.frames = request.integer("frames");
   options.steps = request.integer("steps");
-  options.guidance = request.number("guidance");
   options.cfg_scale = request.number("cfg_scale");
   if (*options.cfg_scale != 1.0) options.negative_prompt = request.string("negative_prompt");
   options.flow_shift = request.number("flow_shift");
@@ -51,12 +49,6 @@ pipeline::RequestOptions read_request(const JsonReader& request) {
   const auto& seed = request.raw("seed");
   if (!seed.is_number_unsigned()) request.fail_at("seed", "wrong type: want a whole number");
   options.seed = seed.dump();
-  const std::string tiling = request.string("vae_tiling");
-  if (tiling == "auto" || tiling == "off") {
-    options.vae_tiling.mode = tiling;
-  } else {
-    options.vae_tiling.tile = tiling;
-  }
   return options;
 }
 
@@ -71,20 +63,17 @@ void read_attention(const JsonReader& attention, pipeline::RequestOptions& optio
   if (attention.has("dense_sigma")) options.attention.dense_sigma = attention.number("dense_sigma");
   options.attention.select = attention.string("select");
   options.attention.rule = attention.string("rule");
-  // What schedule and head-tau files said is in the rules. --attn reference takes none, and no
-  // protection either.
+  // What schedule and head-tau files said is in the rules. Those of --attn reference are named
+  // after it, which no schedule file may do; it has no protection that could be asked for.
+  auto rules = attention.raw("rules");
+  for (const auto& rule : attention.objects("rules")) rule.string("mode");
+  for (auto& rule : rules) {
+    if (rule["mode"] == "reference") rule["mode"] = "xattn";
+  }
+  options.attention.schedule_text =
+      nlohmann::json{{"format", 1}, {"rules", std::move(rules)}}.dump();
   if (*options.attention_mode == "reference") return;
   options.attention.protect = attention.string("protect");
-  options.attention.schedule_text =
-      nlohmann::json{{"format", 1}, {"rules", attention.raw("rules")}}.dump();
-}
-
-media::EncoderOptions read_encoder(const JsonReader& encoder) {
-  return {.codec = encoder.string("codec"),
-          .crf = encoder.number("crf"),
-          .preset = encoder.string("preset"),
-          .pix_fmt = encoder.string("pix_fmt"),
-          .lossless = encoder.boolean("lossless")};
 }
 
 std::string described(const nlohmann::json& file) {
@@ -113,6 +102,28 @@ void add_weight_differences(const nlohmann::json& before, const pipeline::RunIde
 
 }  // namespace
 
+media::EncoderOptions recorded_encoder(const JsonReader& metadata) {
+  const auto encoder = metadata.object("encoder");
+  return {.codec = encoder.string("codec"),
+          .crf = encoder.number("crf"),
+          .preset = encoder.string("preset"),
+          .pix_fmt = encoder.string("pix_fmt"),
+          .lossless = encoder.boolean("lossless")};
+}
+
+pipeline::VaeTilingOptions recorded_tiling(const JsonReader& metadata) {
+  const std::string text = metadata.object("request").string("vae_tiling");
+  if (text == "auto" || text == "off") return {.mode = text, .tile = {}};
+  return {.mode = "auto", .tile = text};
+}
+
+pipeline::ComputeOptions recorded_compute(const JsonReader& metadata) {
+  const auto device = metadata.object("device");
+  return {.device = device.string("name") == "cpu" ? "cpu" : "cuda",
+          .dtype = device.string("dtype"),
+          .threads = device.positive("threads")};
+}
+
 std::string frame_rate_of(const nlohmann::json& fps) {
   return fps.is_string() ? fps.get<std::string>() : fps.dump();
 }
@@ -132,8 +143,10 @@ RecordedRun read_recorded_run(const fs::path& file) {
   const auto attention = metadata.object("attention");
   read_attention(attention, run.options);
   run.schedule_hash = attention.string("schedule_hash");
-  run.options.compute.dtype = metadata.object("device").string("dtype");
-  run.encoder = read_encoder(metadata.object("encoder"));
+  run.guidance = request.number("guidance");
+  run.options.compute = recorded_compute(metadata);
+  run.options.vae_tiling = recorded_tiling(metadata);
+  run.encoder = recorded_encoder(metadata);
   run.noise_sha256 = metadata.string("noise_sha256");
   run.latents_sha256 = metadata.string("latents_sha256");
   metadata.object("model").string("name");
@@ -148,7 +161,8 @@ std::vector<std::string> differences_of_origin(const nlohmann::json& metadata,
     lines.push_back("program " + line);
   }
   add_weight_differences(metadata.value("model", nlohmann::json()), identity, lines);
-  nlohmann::json device = {{"name", identity.device_name}, {"dtype", identity.dtype}};
+  nlohmann::json device = {
+      {"name", identity.device_name}, {"dtype", identity.dtype}, {"threads", identity.threads}};
   if (!identity.driver.empty()) device["driver"] = identity.driver;
   for (const auto& line : differences(metadata.value("device", nlohmann::json()), device, {})) {
     lines.push_back("device " + line);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/json_reader.h"
 #include "media/encoder_plan.h"
 #include "pipeline/generation_request.h"
 #include "pipeline/run_report.h"
@@ -15,7 +16,8 @@ namespace reel::app {
 /// A run as its metadata describes it (docs/FORMATS.md).
 struct RecordedRun {
   nlohmann::json metadata;
-  pipeline::RequestOptions options;  ///< without device and threads
+  pipeline::RequestOptions options;  ///< with the kind of device, its dtype and its threads
+  double guidance = 0;               ///< not among the options: some models take none
   media::EncoderOptions encoder;
   std::string schedule_hash;
   std::string noise_sha256;
@@ -33,6 +35,15 @@ RecordedRun read_recorded_run(const std::filesystem::path& file);
 std::vector<std::string> differences_of_origin(const nlohmann::json& metadata,
                                                const pipeline::RunIdentity& identity,
                                                const nlohmann::json& program);
+
+// Parts of metadata, as the flags that they stand for. Each throws ConfigError with the JSON path
+// of a value that is missing or of another type.
+
+media::EncoderOptions recorded_encoder(const JsonReader& metadata);
+pipeline::VaeTilingOptions recorded_tiling(const JsonReader& metadata);
+
+/// --device as a kind, cpu or cuda; --dtype; --threads.
+pipeline::ComputeOptions recorded_compute(const JsonReader& metadata);
 
 /// The frame rate of a request's JSON as --fps reads it.
 std::string frame_rate_of(const nlohmann::json& fps);

@@ -10,6 +10,7 @@
 #include "app/recorded_run.h"
 #include "app/request_flags.h"
 #include "app/signals.h"
+#include "core/device.h"
 #include "core/printable.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/noise.h"
@@ -53,6 +54,22 @@ void take_noise_file(const ParsedFlags& flags, RecordedRun& recorded, Problems& 
   }
 }
 
+// Sums of floating point numbers depend on the kind of device and on how many threads share them:
+// those of the first run are used unless flags say otherwise.
+void take_compute(const ParsedFlags& flags, RecordedRun& recorded, Problems& problems) {
+  auto& compute = recorded.options.compute;
+  const auto given = compute_options(flags, problems);
+  if (flags.has("--device")) {
+    compute.device = given.device;
+  } else if (compute.device == "cuda" && !has_gpu()) {
+    problems.add(
+        "--device: the video was made on a GPU, and there is none here: want --device "
+        "cpu, which renders it with other latents");
+  }
+  if (given.dtype) compute.dtype = given.dtype;
+  if (given.threads) compute.threads = given.threads;
+}
+
 OutputPlan outputs_of(const ParsedFlags& flags, const fs::path& source,
                       const pipeline::GenerationRequest& request, Problems& problems) {
   OutputOptions options;
@@ -75,16 +92,15 @@ ReplayPlan plan_replay(const ParsedFlags& flags) {
                   .outputs = {},
                   .encoder = {}};
   auto& recorded = plan.recorded;
-  const auto compute = compute_options(flags, problems);
-  recorded.options.compute.device = compute.device;
-  recorded.options.compute.threads = compute.threads;
-  if (compute.dtype) recorded.options.compute.dtype = compute.dtype;
+  take_compute(flags, recorded, problems);
   take_noise_file(flags, recorded, problems);
   const fs::path folder = model_of(flags, recorded, problems);
   problems.throw_if_any<ConfigError>("replay");
 
   const KnownModel model = read_known_model(folder, part_paths(flags));
-  plan.request = make_request(recorded.options, {}, model.facts, problems);
+  pipeline::ModelDefaults defaults;
+  defaults.guidance = recorded.guidance;
+  plan.request = make_request(recorded.options, defaults, model.facts, problems);
   const auto schedule = plan_attention(plan.request, model.facts, problems);
   if (schedule && schedule->hash() != recorded.schedule_hash) {
     problems.add("attention: the metadata do not describe its own schedule: got hash ",

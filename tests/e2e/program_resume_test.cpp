@@ -162,6 +162,27 @@ TEST_F(ProgramDecode, MakesTheVideoThatTheRunWouldHaveMade) {
   EXPECT_EQ(is["decoded_by"], was["program"]);
 }
 
+TEST_F(ProgramDecode, TakesTilesRateAndEncoderFromTheRunUnlessFlagsSayOtherwise) {
+  const auto clip = folder_ / "tiles.mp4";
+  const auto made = run_program(
+      generate(clip, {"-W", "128", "--frames", "17", "--vae-tile", "64:48:16:12", "--lossless",
+                      "--fps", "24000/1001", "--save-latents", "--threads", "2"}));
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  const auto run = run_program(decode(folder_ / "tiles.latents.safetensors"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(media::read_frames(folder_ / "decoded.mp4").equal(media::read_frames(clip)));
+  const auto was = metadata_of(clip);
+  auto is = metadata_of(folder_ / "decoded.mp4");
+  for (const char* key : {"request", "encoder", "device"}) EXPECT_EQ(is[key], was[key]) << key;
+  const auto other = run_program(decode(folder_ / "tiles.latents.safetensors",
+                                        {"--overwrite", "--crf", "30", "--vae-tiling", "off"}));
+  ASSERT_EQ(other.exit_code, 0) << other.err;
+  is = metadata_of(folder_ / "decoded.mp4");
+  EXPECT_EQ(is.at("encoder").at("crf"), 30);
+  EXPECT_EQ(is.at("encoder").at("lossless"), false);
+  EXPECT_EQ(is.at("request").at("vae_tiling"), "off");
+}
+
 TEST_F(ProgramDecode, TakesLatentsWithoutAnyRecord) {
   const auto tensors = read_tensors(latents());
   const auto run = run_program(decode(file_of("latents", tensors.at("latents")), {"--fps", "8"}));
@@ -212,11 +233,14 @@ TEST_F(ProgramReplay, RendersTheSameBitsWhateverTheFlagsWere) {
   const auto head_tau = folder_.write(
       "schedule.json",
       R"({"format":1,"rules":[{"steps":"1","layers":"0","heads":"1","mode":"xattn","tau":0.3}]})");
+  const auto taus = folder_.write(
+      "taus.json", R"({"format":1,"tau":[[0.5,0.6],[0.7,0.8],[0.9,0.5],[0.6,0.7],[0.8,0.9]]})");
   const std::vector<Arguments> ways = {
       {"--attn", "dense", "--seed", "18446744073709551615"},
       {"-W", "160", "-H", "128", "--attn", "xattn", "--tau", "0.4", "--block", "64", "--stride",
        "4", "--dense-steps", "1", "--select", "diagonal", "--rule", "top-ratio=0.5"},
       {"-W", "160", "-H", "128", "--attn", "dense", "--schedule", head_tau.string()},
+      {"--attn", "reference", "--dense-steps", "0", "--head-tau", taus.string()},
       {"--attn", "reference", "--dense-steps", "0", "--dense-layers", "0", "--tau", "0.6"},
       {"--cfg-scale", "2.5", "-n", "a \"grey\" \xc3\xa4 sky", "--flow-shift", "5", "--fps",
        "23.976", "--guidance", "3", "--template", "image", "--vae-tile", "64:48:16:12"}};
@@ -238,6 +262,30 @@ TEST_F(ProgramReplay, RendersTheSameBitsWhateverTheFlagsWere) {
       EXPECT_EQ(is[key], was[key]) << key;
     }
   }
+}
+
+TEST_F(ProgramReplay, RunsWithTheThreadsOfTheFirstRunAndSaysIfNot) {
+  ASSERT_EQ(run_program(generate(folder_ / "clip.mp4", {"--threads", "3"})).exit_code, 0);
+  const auto run = run_program(replay(folder_ / "clip.mp4", with_model()));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(metadata_of(folder_ / "again.mp4").at("device").at("threads"), 3);
+  const auto other = run_program(
+      replay(folder_ / "clip.mp4", with_model() + Arguments{"--threads", "1", "--overwrite"}));
+  EXPECT_THAT(other.err, HasSubstr("not as in the video: device threads: was 3, is 1"));
+}
+
+TEST_F(ProgramReplay, RendersAJobOfABatchAgain) {
+  const auto jobs =
+      folder_.write("jobs.jsonl", R"({"id":"a","prompt":"short","prompt_rewritten":"a long star",)"
+                                  R"("tau":0.5,"attn":"xattn","dense_steps":1})"
+                                  "\n");
+  const auto run = run_program({"batch", jobs.string(), "--model", model().string(), "--output-dir",
+                                (folder_ / "run").string(), "-W", "64", "-H", "64", "--frames", "5",
+                                "--steps", "2", "--preset", "veryfast"});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto again = run_program(replay(folder_ / "run/videos/a_s42.mp4", with_model()));
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("the latents are those of the video, bit for bit"));
 }
 
 TEST_F(ProgramReplay, TakesTheSidecarAndWantsTheNoiseThatWasGiven) {
@@ -274,7 +322,8 @@ TEST_F(ProgramReplay, SaysWhatDiffersWhenItCannotBeTheSame) {
   metadata["model"]["files"][0]["header_sha256"] = std::string(64, 'a');
   metadata["device"]["name"] = "NVIDIA H200";
   const auto file = folder_.write("changed.json", metadata.dump());
-  const auto run = run_program(replay(file, with_model()));
+  expect_refused(replay(file, with_model()), 2, {"--device: the video was made on a GPU"});
+  const auto run = run_program(replay(file, with_model() + Arguments{"--device", "cpu"}));
   EXPECT_EQ(run.exit_code, 6);
   EXPECT_THAT(run.err,
               AllOf(HasSubstr("not as in the video: program version: was \"0.0.1\""),
