@@ -197,7 +197,7 @@ const std::vector<CommandInfo>& command_table() {
      "Run one stage alone, tensors in, tensors out.\nStages: tokenize, encode, llama, clip, "
      "schedule, dit, vae-decode, vae-encode, xattn, denoise.",
      "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
-    {"inspect", "PATH", "Show a weight file, a checkpoint folder, a video's metadata or a density file.",
+    {"inspect", "PATH", "Show weights, a checkpoint folder, latents, a video's metadata, a density or a recall file.",
      "sparsereel inspect cat.mp4 --json", kInspect},
     {"metrics", "REFERENCE VIDEOS", "Compare finished videos with their references: PSNR and SSIM.\nTwo files, or two folders whose videos pair by name.",
      "sparsereel metrics runs/dense/videos runs/sparse/videos", kMetrics},

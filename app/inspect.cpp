@@ -5,13 +5,17 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/recorded_run.h"
 #include "app/step_pace.h"
 #include "core/device.h"
 #include "core/json_reader.h"
 #include "core/printable.h"
+#include "core/sha256.h"
 #include "core/tensor_check.h"
 #include "media/video_facts.h"
+#include "pipeline/run_state.h"
 #include "weights/model_folder.h"
+#include "weights/safetensors.h"
 
 namespace reel::app {
 namespace {
@@ -142,11 +146,87 @@ Found inspect_video(const fs::path& path) {
   return found;
 }
 
-// Density files are the only JSON results that hold more than they say at a glance.
+// What generate, batch or a stopped run left to go on from or to decode.
+Found inspect_run_state(const fs::path& path) {
+  const auto state = pipeline::read_run_state(path);
+  const bool finished = state.finished();
+  Found found;
+  found.as_json = {{"format", 1},
+                   {"kind", finished ? "latents" : "state"},
+                   {"shape", state.latents.sizes().vec()},
+                   {"latents_sha256", sha256(state.latents)},
+                   {"steps_done", state.steps.size()},
+                   {"steps", state.num_steps},
+                   {"request_hash", state.hash},
+                   {"metadata", ordered_json(state.clip)}};
+  found.as_text = fmt::format("{} {}, ", finished ? "latents" : "unfinished latents",
+                              shape_text(state.latents.sizes()));
+  if (state.clip.is_null()) {
+    found.as_text += "without a record of the run that made them\n";
+    return found;
+  }
+  found.as_text +=
+      fmt::format("step {} of {}: {}\n{}\n", state.steps.size(), state.num_steps,
+                  finished ? "sparsereel decode makes the video" : "generate --resume goes on",
+                  state.clip.dump(2, ' ', false, json::error_handler_t::replace));
+  return found;
+}
+
+Found inspect_sidecar(const fs::path& path) {
+  read_recorded_run(path);  // whole, and of a format that is known
+  const json metadata = json::parse(std::ifstream(path, std::ios::binary));
+  return {.as_json = {{"format", 1}, {"kind", "metadata"}, {"metadata", ordered_json(metadata)}},
+          .as_text = metadata.dump(2, ' ', false, json::error_handler_t::replace) + "\n"};
+}
+
+// Mean over the numbers of a step's layers and heads; null if there is none.
+json mean_of(const json& layers) {
+  double sum = 0;
+  int64_t count = 0;
+  for (const auto& layer : layers) {
+    for (const auto& value : layer) {
+      if (!value.is_number()) continue;
+      sum += value.get<double>();
+      ++count;
+    }
+  }
+  return count == 0 ? json(nullptr) : json(sum / static_cast<double>(count));
+}
+
+Found inspect_recall(const JsonReader& file) {
+  const json& recall = file.raw("recall");
+  const json& density = file.raw("density");
+  if (!recall.is_array() || !density.is_array() || recall.size() != density.size()) {
+    file.fail_at("recall", "wrong shape: want a file of --probe-recall");
+  }
+  json steps = json::array();
+  Found found;
+  for (size_t step = 0; step < recall.size(); ++step) {
+    steps.push_back({{"recall", mean_of(recall[step])}, {"density", mean_of(density[step])}});
+    found.as_text += fmt::format("step {:>3}  recall {}, density {}\n", step + 1,
+                                 steps.back()["recall"].dump(), steps.back()["density"].dump());
+  }
+  found.as_json = {{"format", 1},
+                   {"kind", "recall"},
+                   {"samples", file.raw("samples")},
+                   {"mean", file.raw("mean")},
+                   {"mean_dense_steps", file.raw("mean_dense_steps")},
+                   {"by_step", steps}};
+  found.as_text =
+      fmt::format("{} steps, mean recall {} of sparse calls, {} of those that ran dense\n",
+                  recall.size(), file.raw("mean").dump(), file.raw("mean_dense_steps").dump()) +
+      found.as_text;
+  return found;
+}
+
 Found inspect_json(const fs::path& path) {
   const auto file = JsonReader::open(path, JsonOwner::kUser);
-  if (!file.has("density"))
-    file.fail_at("density", "key is missing: want a file of --density-json");
+  if (file.has("request") && file.has("program")) return inspect_sidecar(path);
+  if (file.has("recall")) return inspect_recall(file);
+  if (!file.has("density")) {
+    file.fail_at("density",
+                 "key is missing: want a file of --density-json or --probe-recall, or a sidecar");
+  }
   const json& density = file.raw("density");
   const json& by_step = file.raw("by_step");
   if (!density.is_array() || !by_step.is_array()) {
@@ -167,16 +247,39 @@ Found inspect_json(const fs::path& path) {
   return found;
 }
 
+bool holds_run_state(const fs::path& path) {
+  const auto source = weights::open_safetensors(path);
+  return source.infos().size() == 1 &&
+         (source.find("latents") != nullptr || source.find("unfinished_latents") != nullptr);
+}
+
+// The weights of a folder that is one part of a model, such as DIR/transformer.
+std::optional<fs::path> weights_of_part(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".safetensors.index.json")) return entry.path();
+    if (name.ends_with(".safetensors") || name.ends_with(".pt")) files.push_back(entry.path());
+  }
+  return files.size() == 1 ? std::optional(files.front()) : std::nullopt;
+}
+
 Found inspect_path(const fs::path& path) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return inspect_folder(path);
+  if (fs::is_directory(path, ignored)) {
+    const auto part = weights_of_part(path);
+    return part ? inspect_weights(*part) : inspect_folder(path);
+  }
   if (!fs::exists(path, ignored)) {
     fail<ConfigError>("inspect: no such file or folder: got ", printable(path.string()));
   }
   const std::string name = path.filename().string();
   const std::string ending = path.extension().string();
   const bool index = name.ends_with(".safetensors.index.json");
-  if (index || ending == ".safetensors" || ending == ".pt") return inspect_weights(path);
+  if (ending == ".safetensors" && holds_run_state(path)) return inspect_run_state(path);
+  const bool archive = ending == ".pt" || ending == ".pth" || ending == ".bin";
+  if (index || archive || ending == ".safetensors") return inspect_weights(path);
   if (ending == ".json") return inspect_json(path);
   return inspect_video(path);
 }
@@ -186,8 +289,9 @@ Found inspect_path(const fs::path& path) {
 int run_inspect(const ParsedFlags& flags, Console& console) {
   if (flags.arguments().empty()) {
     fail<ConfigError>(
-        "inspect: a path is missing: want a weight file, a checkpoint folder, an MP4 "
-        "or a density file");
+        "inspect: a path is missing: want a weight file, a checkpoint folder, latents, an MP4 or "
+        "its "
+        "sidecar, a density or a recall file");
   }
   const Found found = inspect_path(flags.arguments().front());
   if (flags.has("--json")) {

@@ -351,5 +351,48 @@ TEST_F(ProgramReplay, RefusesFilesThatCannotBeReplayed) {
   expect_refused(replay(folder_.write("list.json", "[1]"), with_model()), 2, {"not a JSON object"});
 }
 
+TEST_F(ProgramTest, InspectShowsWhatRunsLeave) {
+  const auto shown = [&](const std::filesystem::path& path) {
+    const auto run = run_program({"inspect", path.string(), "--json"});
+    EXPECT_EQ(run.exit_code, 0) << path << run.err;
+    EXPECT_EQ(run_program({"inspect", path.string()}).exit_code, 0) << path;
+    return run.exit_code == 0 ? json::parse(run.out) : json();
+  };
+  const auto video = folder_ / "out/clip.mp4";
+  const auto run = run_program(generate(
+      "clip.mp4", {"--output-dir", (folder_ / "out").string(), "--save-latents", "--probe-recall",
+                   (folder_ / "recall.json").string(), "--attn", "xattn", "--dense-steps", "1"}));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto metadata = metadata_of(video);
+
+  const auto latents = shown(folder_ / "out/clip.latents.safetensors");
+  EXPECT_EQ(latents.at("kind"), "latents");
+  EXPECT_EQ(latents.at("shape"), json({1, 4, 2, 8, 8}));
+  EXPECT_EQ(latents.at("latents_sha256"), metadata.at("latents_sha256"));
+  EXPECT_EQ(latents.at("request_hash"), metadata.at("request_hash"));
+  EXPECT_EQ(latents.at("steps_done"), 2);
+  EXPECT_EQ(latents.at("metadata").at("request").at("seed"), 42);
+
+  const auto sidecar = shown(folder_ / "out/meta/clip.json");
+  EXPECT_EQ(sidecar.at("kind"), "metadata");
+  EXPECT_EQ(sidecar.at("metadata"), metadata);
+  const auto recall = shown(folder_ / "recall.json");
+  EXPECT_EQ(recall.at("kind"), "recall");
+  EXPECT_EQ(recall.at("by_step").size(), 2u);
+
+  const auto part = shown(model() / "transformer");
+  EXPECT_EQ(part.at("kind"), "weights");
+  EXPECT_EQ(part.at("files").size(), 2u);
+  const auto archive = shown(model(weights::Layout::kOfficial) /
+                             "hunyuan-video-t2v-720p/transformers/mp_rank_00_model_states.pt");
+  EXPECT_EQ(archive.at("num_parameters"), part.at("num_parameters"));
+  EXPECT_EQ(shown(model()).at("kind"), "model");
+
+  expect_refused({"inspect", folder_.write("x.json", R"({"request":{},"program":{}})").string()}, 2,
+                 {"x.json: /format: key is missing"});
+  expect_refused({"inspect", folder_.write("y.json", "{}").string()}, 2,
+                 {"y.json: /density: key is missing"});
+}
+
 }  // namespace
 }  // namespace reel::testing
