@@ -46,13 +46,16 @@ struct ScoreTuning {
   int cluster = 2;   ///< CTAs that share each key tile: 1 or 2
   bool skew = true;  ///< one warpgroup's epilogue under the other one's products
   int band = 8;      ///< cluster tiles of rows that stay while columns sweep
+  /// e4m3 only: adds up the sums of every 128 products in fp32 registers, for Hopper's own sums of
+  /// e4m3 keep 13 bits after the leading one (docs/kernels/score.md). With clusters of two.
+  bool apart = false;
 };
 
 /// Any GPU, slow: plain fp32 arithmetic. bf16 only, any D.
 cudaError_t launch_score_simple(const ScoreParams& params, cudaStream_t stream);
 
 /// Compute capability 9.0: wgmma on tiles that TMA gathers. Sums do not depend on the launch's
-/// grouping or tuning.
+/// grouping or tuning, but for ScoreTuning::apart.
 cudaError_t launch_score_sm90(const ScoreParams& params, const ScoreTuning& tuning,
                               cudaStream_t stream);
 

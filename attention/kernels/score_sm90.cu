@@ -35,7 +35,7 @@ int divide_up(int value, int unit) {
   return (value + unit - 1) / unit;
 }
 
-template <int kStride, ScoreDtype kDtype, int kCluster>
+template <int kStride, ScoreDtype kDtype, int kCluster, bool kApart = false>
 cudaError_t launch(const ScoreParams& params, const ScoreTuning& tuning, cudaStream_t stream) {
   if (heads_are_closer(params.q) != heads_are_closer(params.k)) return cudaErrorInvalidValue;
   CUtensorMap q_map, k_map;
@@ -65,7 +65,7 @@ cudaError_t launch(const ScoreParams& params, const ScoreTuning& tuning, cudaStr
   plan.row_tiles = divide_up(plan.num_rows, kScoreRows * kCluster);
   plan.column_tiles = divide_up(plan.num_columns, kScoreColumns);
   plan.num_tiles = params.num_items * plan.row_tiles * plan.column_tiles;
-  const auto function = score::kernel<kStride, kDtype, kCluster>;
+  const auto function = score::kernel<kStride, kDtype, kCluster, kApart>;
   status = cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                 static_cast<int>(kScoreSharedBytes));
   if (status != cudaSuccess) return status;
@@ -86,6 +86,7 @@ cudaError_t launch_stride(const ScoreParams& params, const ScoreTuning& tuning,
                           cudaStream_t stream) {
   const bool pairs = tuning.cluster == 2;
   if (params.dtype == ScoreDtype::kE4m3) {
+    if (tuning.apart) return launch<kStride, ScoreDtype::kE4m3, 2, true>(params, tuning, stream);
     return pairs ? launch<kStride, ScoreDtype::kE4m3, 2>(params, tuning, stream)
                  : launch<kStride, ScoreDtype::kE4m3, 1>(params, tuning, stream);
   }

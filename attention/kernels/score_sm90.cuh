@@ -14,6 +14,7 @@
 #include "attention/kernels/ptx/barrier.cuh"
 #include "attention/kernels/ptx/tma.cuh"
 #include "attention/kernels/ptx/wgmma.cuh"
+#include "attention/kernels/ptx/wgmma_n128_e4m3.cuh"
 #include "attention/kernels/ptx/wgmma_n256.cuh"
 #include "attention/kernels/score.h"
 
@@ -235,22 +236,39 @@ __device__ void reduce_and_store(const float (&acc)[128], float scale, float* ta
   }
 }
 
-template <int kStride, ScoreDtype kDtype>
-struct Multiply {
-  __device__ static void chunk(float (&acc)[128], uint64_t q, uint64_t k, bool accumulate) {
+template <ScoreDtype kDtype>
+__device__ void multiply_chunk(float (&acc)[128], uint64_t q, uint64_t k, bool accumulate) {
 #pragma unroll
-    for (int step = 0; step < 4; ++step) {  // of 32 bytes
-      if constexpr (kDtype == ScoreDtype::kBf16) {
-        ptx::wgmma_m64n256_bf16(acc, q + step * 2, k + step * 2, accumulate || step > 0);
-      } else {
-        ptx::wgmma_m64n256_e4m3(acc, q + step * 2, k + step * 2, accumulate || step > 0);
-      }
+  for (int step = 0; step < 4; ++step) {  // of 32 bytes
+    if constexpr (kDtype == ScoreDtype::kBf16) {
+      ptx::wgmma_m64n256_bf16(acc, q + step * 2, k + step * 2, accumulate || step > 0);
+    } else {
+      ptx::wgmma_m64n256_e4m3(acc, q + step * 2, k + step * 2, accumulate || step > 0);
     }
   }
-};
+}
+
+// The same into fresh sums of half the columns at a time, added up outside the tensor cores.
+__device__ inline void multiply_chunk_apart(float (&acc)[128], uint64_t q, uint64_t k) {
+  constexpr uint64_t kHalf = kScoreKBytes / 2 >> 4;  // of the key tile, as descriptors count
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float part[64];
+    ptx::begin_products();
+#pragma unroll
+    for (int step = 0; step < 4; ++step) {
+      ptx::wgmma_m64n128_e4m3(part, q + step * 2, k + half * kHalf + step * 2, step > 0);
+    }
+    ptx::commit_products();
+    ptx::wait_products<0>();
+    ptx::pin(part);
+#pragma unroll
+    for (int i = 0; i < 64; ++i) acc[half * 64 + i] += part[i];
+  }
+}
 
 // Two warpgroups empty the ring; `group` 0 or 1.
-template <int kStride, ScoreDtype kDtype, int kCluster>
+template <int kStride, ScoreDtype kDtype, int kCluster, bool kApart>
 __device__ void consume(const ScorePlan& plan, const Memory& memory, int cta_rank, int group) {
   constexpr int kChunkDims = kDtype == ScoreDtype::kBf16 ? 64 : 128;
   constexpr int kBlocks = kScoreColumns * kStride / 128;
@@ -273,27 +291,38 @@ __device__ void consume(const ScorePlan& plan, const Memory& memory, int cta_ran
     const Tile tile = tile_of<kCluster>(plan, number);
     if (tile.hidden) continue;
     if (plan.skew && group == 1) ptx::sync_named<1, 256>();
+    if constexpr (kApart) {
+#pragma unroll
+      for (float& sum : acc) sum = 0;
+    }
     int previous = 0;
     for (int chunk = 0; chunk < num_chunks; ++chunk) {
       ptx::wait_barrier(memory.full_at(ring.stage), ring.parity);
-      ptx::begin_products();
-      Multiply<kStride, kDtype>::chunk(
-          acc, ptx::describe_k_major(memory.q(ring.stage) + group * 64 * 128),
-          ptx::describe_k_major(memory.k(ring.stage)), chunk > 0);
-      ptx::commit_products();
-      if (plan.skew && group == 0 && chunk == kScoreLead - 1) {
-        ptx::arrive_named<1, 256>();
+      const uint64_t q = ptx::describe_k_major(memory.q(ring.stage) + group * 64 * 128);
+      const uint64_t k = ptx::describe_k_major(memory.k(ring.stage));
+      const bool lead_is_over = plan.skew && group == 0 && chunk == kScoreLead - 1;
+      if constexpr (kApart) {
+        multiply_chunk_apart(acc, q, k);
+        if (lead_is_over) ptx::arrive_named<1, 256>();
+        release(ring.stage);
+      } else {
+        ptx::begin_products();
+        multiply_chunk<kDtype>(acc, q, k, chunk > 0);
+        ptx::commit_products();
+        if (lead_is_over) ptx::arrive_named<1, 256>();
+        if (chunk > 0) {
+          ptx::wait_products<1>();
+          release(previous);
+        }
+        previous = ring.stage;
       }
-      if (chunk > 0) {
-        ptx::wait_products<1>();
-        release(previous);
-      }
-      previous = ring.stage;
       ring.advance();
     }
-    ptx::wait_products<0>();
-    release(previous);
-    ptx::pin(acc);
+    if constexpr (!kApart) {
+      ptx::wait_products<0>();
+      release(previous);
+      ptx::pin(acc);
+    }
     const int row = plan.first_row + tile.row + my_row;
     const bool diagonal = plan.causal && tile.column + kScoreColumns > plan.first_row + tile.row;
     if (diagonal || tile.column + kScoreColumns > plan.num_columns) {
@@ -313,7 +342,8 @@ __device__ void consume(const ScorePlan& plan, const Memory& memory, int cta_ran
   }
 }
 
-template <int kStride, ScoreDtype kDtype, int kCluster>
+// kApart: sums of each chunk of e4m3 are added up in fp32.
+template <int kStride, ScoreDtype kDtype, int kCluster, bool kApart>
 __global__ __cluster_dims__(kCluster, 1, 1)
     __launch_bounds__(kScoreThreads, 1) void kernel(const __grid_constant__ CUtensorMap q_map,
                                                     const __grid_constant__ CUtensorMap k_map,
@@ -342,7 +372,7 @@ __global__ __cluster_dims__(kCluster, 1, 1)
     __syncwarp();
   } else {
     ptx::grow_registers<232>();
-    consume<kStride, kDtype, kCluster>(plan, memory, cta_rank, group);
+    consume<kStride, kDtype, kCluster, kApart>(plan, memory, cta_rank, group);
   }
   // a neighbour may still arrive at this CTA's barriers
   ptx::sync_cluster<kCluster>();
