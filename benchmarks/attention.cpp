@@ -1,20 +1,23 @@
-// Our attention against cuDNN's dense one in the same process: lengths, densities, variants of the
-// kernel, on random block masks and on the synthetic mixture with scoring and selection.
+// Our attention against cuDNN's dense one in the same process: lengths, densities, strides,
+// variants of the kernel, on random block masks and on the synthetic mixture with scoring and
+// selection.
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "attention/device_attend.h"
 #include "attention/device_plan.h"
 #include "attention/true_recall.h"
-#include "benchmarks/given_plan.h"
+#include "benchmarks/attention_cases.h"
+#include "benchmarks/attention_report.h"
 #include "benchmarks/synthetic_qk.h"
 #include "benchmarks/timed_runs.h"
 #include "core/error.h"
+#include "core/stopwatch.h"
 
 namespace reel::benchmarks {
 namespace {
@@ -22,26 +25,10 @@ namespace {
 using attention::BlockGrid;
 using attention::DeviceLists;
 using attention::DevicePlan;
+using attention::PlanOptions;
+using attention::ScoreKernel;
 using attention::TimePoint;
 using attention::kernels::AttendVariant;
-
-struct Flags {
-  std::vector<int64_t> lengths = {118'800 + 256};
-  std::vector<double> densities = {0.1, 0.344, 0.455};
-  std::vector<std::string> variants = {"lazy"};
-  std::vector<int64_t> strides = {8};
-  std::vector<double> taus = {0.9};
-  int64_t text_length = 256;
-  int64_t num_heads = 24;
-  int64_t head_dim = 128;
-  int64_t batch = 1;
-  int repeats = 5;
-  int64_t recall_samples = 4;
-  bool causal = false;
-  bool mixture = false;
-  bool no_cudnn = false;
-  std::string json;
-};
 
 struct Inputs {
   at::Tensor q, k, v;  // [B, S, A, D]
@@ -59,226 +46,291 @@ double median_ms(int repeats, const std::function<void()>& run) {
   return median(ms);
 }
 
-class Sweep {
- public:
-  explicit Sweep(const Flags& flags) : flags_(flags), rows_(nlohmann::json::array()) {}
+PlanOptions options_of(const std::string& scoring) {
+  PlanOptions options;
+  if (scoring == "bf16") return options;
+  if (scoring != "e4m3" && scoring != "e4m3_apart") {
+    fail<ConfigError>("--scoring: got ", scoring, ", want bf16, e4m3 or e4m3_apart");
+  }
+  options.kernel = ScoreKernel::kSm90E4m3;
+  options.tuning.apart = scoring == "e4m3_apart";
+  options.tuning.skew = false;  // the faster way with e4m3 (docs/kernels/score.md)
+  return options;
+}
 
-  void run() {
-    for (const int64_t length : flags_.lengths) run_length(length);
-    if (!flags_.json.empty()) {
-      std::FILE* file = std::fopen(flags_.json.c_str(), "w");
-      if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
-      const std::string text = nlohmann::json{
-          {"format", 1},
-          {"benchmark", "attention"},
-          {"heads", flags_.num_heads},
-          {"head_dim", flags_.head_dim},
-          {"causal", flags_.causal},
-          {"rows", rows_}}.dump(1);
-      const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-      if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+BlockGrid grid_of(const AttentionCase& test, int64_t stride) {
+  return {.num_tokens = test.length,
+          .text_length = test.text_length,
+          .block = 128,
+          .stride = stride,
+          .causal = test.causal};
+}
+
+double visible_blocks(const AttentionCase& test) {
+  const auto blocks = static_cast<double>(grid_of(test, 8).num_blocks());
+  return test.causal ? blocks * (blocks + 1) / 2 : blocks * blocks;
+}
+
+double density_of(const AttentionCase& test, const DevicePlan& plan) {
+  return plan.selected.to(at::kDouble).mean().item<double>() / visible_blocks(test);
+}
+
+// The bits of a mask as numpy reads them: int32 [A, n, ceil(n / 32)].
+void write_npy(const std::string& path, const at::Tensor& words) {
+  const at::Tensor host = words.cpu().contiguous();
+  std::string header = "{'descr': '<i4', 'fortran_order': False, 'shape': (" +
+                       std::to_string(host.size(0)) + ", " + std::to_string(host.size(1)) + ", " +
+                       std::to_string(host.size(2)) + "), }";
+  header.resize((header.size() + 11 + 63) / 64 * 64 - 11, ' ');  // with what comes before it
+  header += '\n';
+  std::ofstream file(path, std::ios::binary);
+  file << "\x93NUMPY\x01" << '\0' << static_cast<char>(header.size() % 256)
+       << static_cast<char>(header.size() / 256) << header;
+  file.write(static_cast<const char*>(host.const_data_ptr()),
+             static_cast<std::streamsize>(host.nbytes()));
+  if (!file.flush()) fail<IoError>("--write-lists: cannot write ", path);
+}
+
+class Runner {
+ public:
+  Runner(AttentionReport& report, std::string lists_path)
+      : report_(report), lists_path_(std::move(lists_path)) {}
+
+  void run(const AttentionCase& test) {
+    const Inputs inputs = draw(test);
+    double unragged_ms = 0;
+    if (test.cudnn && test.unragged && test.length % 128 != 0) {
+      const int64_t whole = test.length / 128 * 128;
+      const auto cut = [&](const at::Tensor& x) { return x.slice(1, 0, whole).contiguous(); };
+      const Inputs shorter = {cut(inputs.q), cut(inputs.k), cut(inputs.v)};
+      unragged_ms = median_ms(test.repeats, [&] { cudnn(shorter, test.causal); });
+      AttentionCase unragged = test;
+      unragged.length = whole;
+      unragged.text_length = test.text_length - (test.length - whole);
+      report_.set_dense(unragged_ms, 0);
+      report_.add(unragged, {.kernel = "cudnn", .method = "dense", .attend_ms = unragged_ms});
+    }
+    report_.set_dense(0, 0);
+    if (test.cudnn) {
+      const double ms = median_ms(test.repeats, [&] { cudnn(inputs, test.causal); });
+      report_.set_dense(ms, unragged_ms);
+      report_.add(test, {.kernel = "cudnn", .method = "dense", .attend_ms = ms});
+    }
+    attend(test, inputs, {}, {.method = "dense"});
+    if (test.mixture) {
+      for (const int64_t stride : test.strides) run_mixture(test, inputs, stride);
+    } else {
+      run_masks(test, inputs);
+    }
+    if (test.cudnn && test.unragged) {  // by how much the clock has moved meanwhile
+      const double ms = median_ms(test.repeats, [&] { cudnn(inputs, test.causal); });
+      report_.add(test, {.kernel = "cudnn", .method = "dense", .attend_ms = ms});
     }
   }
 
  private:
-  BlockGrid grid(int64_t length, int64_t stride) const {
-    return {.num_tokens = length,
-            .text_length = flags_.text_length,
-            .block = 128,
-            .stride = stride,
-            .causal = flags_.causal};
-  }
-
-  // Work of all visible pairs in TFLOP.
-  double dense_work(int64_t length) const {
-    const auto tokens = static_cast<double>(length);
-    return 4e-12 * tokens * tokens * static_cast<double>(flags_.head_dim) *
-           static_cast<double>(flags_.num_heads * flags_.batch) * (flags_.causal ? 0.5 : 1.0);
-  }
-
-  double pairs(int64_t length) const {
-    const auto blocks = static_cast<double>(grid(length, 8).num_blocks());
-    return flags_.causal ? blocks * (blocks + 1) / 2 : blocks * blocks;
-  }
-
-  void run_length(int64_t length) {
-    const auto options = at::TensorOptions(at::kBFloat16).device(at::kCUDA);
-    const auto draw = [&] {
-      return at::randn({flags_.batch, length, flags_.num_heads, flags_.head_dim}, options);
-    };
-    Inputs inputs = {draw(), draw(), draw()};
-    if (flags_.mixture) draw_mixture(length, inputs);
-    dense_ms_ = 0;
-    if (!flags_.no_cudnn) {
-      dense_ms_ = median_ms(flags_.repeats, [&] { cudnn(inputs); });
-      report(length, "cudnn dense", dense_ms_, 1.0, {});
-    }
-    for (const auto& name : flags_.variants) {
-      const auto variant = attention::parse_attend_variant(name);
-      const double ms = median_ms(flags_.repeats, [&] { attend(inputs, {}, variant); });
-      report(length, name + " dense", ms, 1.0, {});
-    }
-    if (flags_.mixture) {
-      run_mixture(length, inputs);
-    } else {
-      run_random(length, inputs);
-    }
-  }
-
-  void cudnn(const Inputs& inputs) const {
-    at::_scaled_dot_product_cudnn_attention(
-        inputs.q.transpose(1, 2), inputs.k.transpose(1, 2), inputs.v.transpose(1, 2),
-        /*attn_bias=*/{}, /*compute_log_sumexp=*/false, /*dropout_p=*/0.0, flags_.causal);
-  }
-
-  void attend(const Inputs& inputs, const std::optional<DeviceLists>& lists,
-              AttendVariant variant) const {
-    attention::attend_on_device(inputs.q, inputs.k, inputs.v, lists, flags_.causal, variant);
-  }
-
   // Image tokens of the mixture on a grid of the right number of frames, random text after them.
-  void draw_mixture(int64_t length, Inputs& inputs) const {
-    const int64_t image = length - flags_.text_length;
+  static Inputs draw(const AttentionCase& test) {
+    const auto options = at::TensorOptions(at::kBFloat16).device(at::kCUDA);
+    const auto normal = [&] {
+      // heads outside in memory, as the transformer gives q and k
+      return at::randn({test.batch, test.num_heads, test.length, test.head_dim}, options)
+          .transpose(1, 2);
+    };
+    Inputs inputs = {normal(), normal(), normal()};
+    if (!test.mixture) return inputs;
+    const int64_t image = test.length - test.text_length;
     const int64_t frame = kFullGrid.num_rows * kFullGrid.num_columns;
     TokenGrid tokens = kFullGrid;
     tokens.num_frames = (image + frame - 1) / frame;
-    const auto drawn = draw_queries_and_keys(tokens, benchmarks::mixture(flags_.num_heads),
-                                             flags_.head_dim, /*seed=*/1, inputs.q.options());
+    const auto drawn = draw_queries_and_keys(tokens, mixture(test.num_heads), test.head_dim,
+                                             /*seed=*/1, options);
     inputs.q[0].slice(0, 0, image).copy_(drawn.q.slice(0, 0, image));
     inputs.k[0].slice(0, 0, image).copy_(drawn.k.slice(0, 0, image));
+    return inputs;
   }
 
-  void run_random(int64_t length, const Inputs& inputs) {
-    const int64_t n = grid(length, 8).num_blocks();
-    for (const double density : flags_.densities) {
-      const int64_t items = flags_.batch * flags_.num_heads;
-      at::Tensor mask = at::rand({items, n, n}, inputs.q.options().dtype(at::kFloat)).lt(density);
-      mask.select(2, n - 1).fill_(true);
-      if (flags_.causal) mask = mask.tril().logical_or(at::eye(n, mask.options()));
-      run_lists(length, inputs, DevicePlan::of_mask(mask.to(at::kByte)), "random", {});
-    }
+  static void cudnn(const Inputs& inputs, bool causal) {
+    at::_scaled_dot_product_cudnn_attention(
+        inputs.q.transpose(1, 2), inputs.k.transpose(1, 2), inputs.v.transpose(1, 2),
+        /*attn_bias=*/{}, /*compute_log_sumexp=*/false, /*dropout_p=*/0.0, causal);
   }
 
-  void run_lists(int64_t length, const Inputs& inputs, const DevicePlan& plan,
-                 const std::string& label, const nlohmann::json& more) {
-    const double density = plan.selected.to(at::kDouble).mean().item<double>() / pairs(length);
-    const DeviceLists lists = {plan.keys, plan.counts};
-    for (const auto& name : flags_.variants) {
+  // `row` holds everything but the kernel and its time.
+  void attend(const AttentionCase& test, const Inputs& inputs,
+              const std::optional<DeviceLists>& lists, AttentionRow row) {
+    for (const auto& name : test.variants) {
       const auto variant = attention::parse_attend_variant(name);
-      const double ms = median_ms(flags_.repeats, [&] { attend(inputs, lists, variant); });
-      report(length, name + " " + label, ms, density, more);
+      row.kernel = name;
+      row.attend_ms = median_ms(test.repeats, [&] {
+        attention::attend_on_device(inputs.q, inputs.k, inputs.v, lists, test.causal, variant);
+      });
+      report_.add(test, row);
     }
   }
 
-  void run_mixture(int64_t length, const Inputs& inputs) {
-    const at::Tensor q = inputs.q[0];
-    const at::Tensor k = inputs.k[0];
-    for (const int64_t stride : flags_.strides) {
-      const BlockGrid blocks = grid(length, stride);
-      attention::PlanOptions options;
-      for (const double tau : flags_.taus) {
-        const std::vector<double> taus(static_cast<size_t>(flags_.num_heads), tau);
-        std::vector<double> score, select;
-        DevicePlan plan;
-        for (int i = 0; i <= flags_.repeats; ++i) {
-          std::vector<TimePoint> moments;
-          plan = attention::plan_on_device(q, k, blocks, taus, {}, options, moments);
-          double score_ms = 0;
-          double select_ms = 0;
-          for (size_t m = 0; m + 2 < moments.size(); m += 3) {
-            score_ms += moments[m].ms_until(moments[m + 1]);
-            select_ms += moments[m + 1].ms_until(moments[m + 2]);
-          }
-          if (i == 0) continue;
-          score.push_back(score_ms);
-          select.push_back(select_ms);
+  void run_masks(const AttentionCase& test, const Inputs& inputs) {
+    const int64_t n = grid_of(test, 8).num_blocks();
+    for (const double density : test.densities) {
+      at::Tensor mask =
+          at::rand({test.batch * test.num_heads, n, n}, inputs.q.options().dtype(at::kFloat))
+              .lt(density);
+      mask.select(2, n - 1).fill_(true);
+      if (test.causal) mask = mask.tril().logical_or(at::eye(n, mask.options()));
+      const DevicePlan plan = DevicePlan::of_mask(mask.to(at::kByte));
+      attend(test, inputs, DeviceLists{plan.keys, plan.counts},
+             {.method = "mask", .density = density_of(test, plan)});
+    }
+  }
+
+  static DevicePlan plan_once(const AttentionCase& test, const Inputs& inputs, int64_t stride,
+                              double tau, const PlanOptions& options,
+                              std::vector<TimePoint>& moments) {
+    const std::vector<double> taus(static_cast<size_t>(test.num_heads), tau);
+    return attention::plan_on_device(inputs.q[0], inputs.k[0], grid_of(test, stride), taus, {},
+                                     options, moments);
+  }
+
+  // The tau that selects `wanted` of the blocks, to within .001.
+  static double tau_of_density(const AttentionCase& test, const Inputs& inputs, int64_t stride,
+                               double wanted, const PlanOptions& options) {
+    if (wanted >= 1.0) return 1.0;
+    double low = 0, high = 1, tau = 0.9;
+    for (int step = 0; step < 14; ++step) {
+      std::vector<TimePoint> moments;
+      const double density =
+          density_of(test, plan_once(test, inputs, stride, tau, options, moments));
+      if (std::abs(density - wanted) < 1e-3) break;
+      (density < wanted ? low : high) = tau;
+      tau = (low + high) / 2;
+    }
+    return tau;
+  }
+
+  void run_mixture(const AttentionCase& test, const Inputs& inputs, int64_t stride) {
+    for (const auto& scoring : test.scoring) {
+      const PlanOptions options = options_of(scoring);
+      std::vector<double> taus = test.taus;
+      if (stride == test.strides.front() && (scoring == test.scoring.front() || test.unragged)) {
+        for (const double density : test.densities) {
+          taus.push_back(tau_of_density(test, inputs, stride, density, options));
         }
-        nlohmann::json more = {{"stride", stride},
-                               {"tau", tau},
-                               {"score_ms", median(score)},
-                               {"select_ms", median(select)}};
-        if (flags_.recall_samples > 0) {
-          const at::Tensor recall =
-              attention::true_recall(q, k, plan.mask(), blocks, flags_.recall_samples);
-          more["recall"] = recall.mean().item<double>();
-        }
-        char label[64];
-        std::snprintf(label, sizeof(label), "S=%ld tau %.2f", stride, tau);
-        run_lists(length, inputs, plan, label, more);
       }
-      if (!flags_.causal && !flags_.densities.empty()) run_given(length, inputs, blocks);
+      for (const double tau : taus) run_tau(test, inputs, stride, tau, scoring);
     }
   }
 
-  // The heaviest blocks of the mixture at wanted densities; the last plan's scoring is not counted.
-  void run_given(int64_t length, const Inputs& inputs, const BlockGrid& blocks) {
-    attention::PlanOptions options;
-    options.keep_mass = true;
-    std::vector<TimePoint> moments;
-    const std::vector<double> taus(static_cast<size_t>(flags_.num_heads), 0.9);
-    const DevicePlan scored =
-        attention::plan_on_device(inputs.q[0], inputs.k[0], blocks, taus, {}, options, moments);
-    for (const double density : flags_.densities) {
-      const at::Tensor mask = plan_of_density(scored.block_mass, blocks, {}, density);
-      run_lists(length, inputs, DevicePlan::of_mask(mask), "given", {{"stride", blocks.stride}});
+  void run_tau(const AttentionCase& test, const Inputs& inputs, int64_t stride, double tau,
+               const std::string& scoring) {
+    const PlanOptions options = options_of(scoring);
+    std::vector<double> score, select;
+    DevicePlan plan;
+    for (int i = 0; i <= test.repeats; ++i) {
+      std::vector<TimePoint> moments;
+      plan = plan_once(test, inputs, stride, tau, options, moments);
+      double score_ms = 0;
+      double select_ms = 0;
+      for (size_t m = 0; m + 2 < moments.size(); m += 3) {
+        score_ms += moments[m].ms_until(moments[m + 1]);
+        select_ms += moments[m + 1].ms_until(moments[m + 2]);
+      }
+      if (i == 0) continue;
+      score.push_back(score_ms);
+      select.push_back(select_ms);
+    }
+    AttentionRow row = {.method = "xattention", .density = density_of(test, plan)};
+    row.details = {{"scoring", scoring},
+                   {"stride", stride},
+                   {"tau", tau},
+                   {"score_ms", median(score)},
+                   {"select_ms", median(select)}};
+    if (test.recall_samples > 0) {
+      const at::Tensor recall = attention::true_recall(inputs.q[0], inputs.k[0], plan.mask(),
+                                                       grid_of(test, stride), test.recall_samples);
+      row.details["recall"] = recall.mean().item<double>();
+      row.details["recall_least_head"] = recall.min().item<double>();
+    }
+    attend(test, inputs, DeviceLists{plan.keys, plan.counts}, row);
+    if (!lists_path_.empty() && std::abs(row.density - 0.344) < 5e-3) {
+      write_npy(lists_path_, plan.mask_words);
+      lists_path_.clear();
     }
   }
 
-  void report(int64_t length, const std::string& name, double attend_ms, double density,
-              const nlohmann::json& more) {
-    const double plan_ms = more.contains("score_ms")
-                               ? more["score_ms"].get<double>() + more["select_ms"].get<double>()
-                               : 0.0;
-    const double rate = dense_work(length) * density / attend_ms * 1e3;
-    const double total_ms = attend_ms + plan_ms;
-    std::printf("L %7ld D %ld %-26s attend %9.3f ms density %.4f %6.1f TFLOP/s", length,
-                flags_.head_dim, name.c_str(), attend_ms, density, rate);
-    nlohmann::json row = {{"length", length},       {"name", name},   {"density", density},
-                          {"attend_ms", attend_ms}, {"tflops", rate}, {"total_ms", total_ms}};
-    if (dense_ms_ > 0) {
-      const double dense_rate = dense_work(length) / dense_ms_ * 1e3;
-      std::printf("  %5.1f%% of cuDNN, x%.3f", 100 * rate / dense_rate, dense_ms_ / total_ms);
-      row["share_of_dense_rate"] = rate / dense_rate;
-      row["speed_up"] = dense_ms_ / total_ms;
-    }
-    if (more.contains("score_ms")) {
-      std::printf("  score %.3f select %.3f share %.1f%%", more["score_ms"].get<double>(),
-                  more["select_ms"].get<double>(), 100 * plan_ms / total_ms);
-    }
-    if (more.contains("recall")) std::printf("  recall %.4f", more["recall"].get<double>());
-    std::printf("\n");
-    std::fflush(stdout);
-    row.update(more.is_object() ? more : nlohmann::json::object());
-    rows_.push_back(row);
-  }
-
-  Flags flags_;
-  nlohmann::json rows_;
-  double dense_ms_ = 0;
+  AttentionReport& report_;
+  std::string lists_path_;
 };
+
+struct Flags {
+  AttentionCase single = {.group = "single", .taus = {0.9}, .densities = {0.1, 0.344, 0.455}};
+  std::vector<int64_t> lengths = {118'800 + 256};
+  std::string preset;
+  double seconds = 1e9;
+  std::string json;
+  std::string write_lists;
+  std::string commit;
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  AttentionCase& single = flags.single;
+  app.add_option("--preset", flags.preset, "issue or sweep; the cases' own flags are ignored");
+  app.add_option("--lengths", flags.lengths, "joint tokens, text included")->delimiter(',');
+  app.add_option("--densities", single.densities)->delimiter(',');
+  app.add_option("--variants", single.variants, "of our kernel")->delimiter(',');
+  app.add_option("--strides", single.strides)->delimiter(',');
+  app.add_option("--taus", single.taus)->delimiter(',');
+  app.add_option("--scoring", single.scoring, "bf16, e4m3, e4m3_apart")->delimiter(',');
+  app.add_option("--text-length", single.text_length);
+  app.add_option("--heads", single.num_heads)->check(CLI::PositiveNumber);
+  app.add_option("--head-dim", single.head_dim);
+  app.add_option("--batch", single.batch, "random masks only")->check(CLI::PositiveNumber);
+  app.add_option("--repeats", single.repeats)->check(CLI::PositiveNumber);
+  app.add_option("--recall-samples", single.recall_samples, "query blocks a head");
+  app.add_flag("--causal", single.causal);
+  app.add_flag("--mixture", single.mixture, "synthetic queries and keys, scored and selected");
+  app.add_flag("!--no-cudnn", single.cudnn);
+  app.add_flag("--unragged", single.unragged, "cuDNN at whole blocks too");
+  app.add_option("--seconds", flags.seconds, "no case starts later than this");
+  app.add_option("--json", flags.json, "file for all figures");
+  app.add_option("--write-lists", flags.write_lists,
+                 "file for the mask of the first plan of density .344, as peers read it");
+  app.add_option("--commit", flags.commit, "of this program, for the JSON");
+}
+
+void run(const Flags& flags) {
+  const c10::InferenceMode inference;
+  const Stopwatch watch;
+  std::vector<AttentionCase> cases;
+  if (!flags.preset.empty()) {
+    cases = preset_cases(flags.preset);
+  } else {
+    for (const int64_t length : flags.lengths) {
+      cases.push_back(flags.single);
+      cases.back().length = length;
+    }
+  }
+  AttentionReport report(flags.json, {{"commit", flags.commit}});
+  Runner runner(report, flags.write_lists);
+  for (const AttentionCase& test : cases) {
+    if (watch.elapsed_ms() > flags.seconds * 1e3) {
+      report.leave_out(test, "no time left");
+      continue;
+    }
+    try {
+      runner.run(test);
+    } catch (const c10::Error& error) {
+      report.leave_out(test, error.what_without_backtrace());
+    }
+  }
+}
 
 int main_with(int argc, char** argv) {
   Flags flags;
   CLI::App app("Attention on a GPU against cuDNN's dense attention");
-  app.add_option("--lengths", flags.lengths, "joint tokens, text included")->delimiter(',');
-  app.add_option("--densities", flags.densities)->delimiter(',');
-  app.add_option("--variants", flags.variants, "of our kernel")->delimiter(',');
-  app.add_option("--strides", flags.strides)->delimiter(',');
-  app.add_option("--taus", flags.taus)->delimiter(',');
-  app.add_option("--text-length", flags.text_length);
-  app.add_option("--heads", flags.num_heads)->check(CLI::PositiveNumber);
-  app.add_option("--head-dim", flags.head_dim);
-  app.add_option("--batch", flags.batch, "random masks only")->check(CLI::PositiveNumber);
-  app.add_option("--repeats", flags.repeats)->check(CLI::PositiveNumber);
-  app.add_option("--recall-samples", flags.recall_samples, "query blocks a head");
-  app.add_flag("--causal", flags.causal);
-  app.add_flag("--mixture", flags.mixture, "synthetic queries and keys, scored and selected");
-  app.add_flag("--no-cudnn", flags.no_cudnn);
-  app.add_option("--json", flags.json, "file for all figures");
+  add_flags(app, flags);
   CLI11_PARSE(app, argc, argv);
   try {
-    const c10::InferenceMode inference;
-    Sweep(flags).run();
+    run(flags);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "attention: %s\n", error.what());
     return 1;

@@ -32,6 +32,7 @@ struct Flags {
   bool causal = false;
   bool simple = false;
   bool e4m3 = false;
+  bool apart = false;
   bool dense = false;
   int repeats = 10;
   int64_t recall_samples = 0;
@@ -138,10 +139,15 @@ void run(const Flags& flags) {
                                     .keep_mass = false,
                                     .workspace_bytes = flags.workspace_mib << 20};
   if (flags.simple) measure("simple", inputs, grid, flags, options);
-  options.kernel = flags.e4m3 ? ScoreKernel::kSm90E4m3 : ScoreKernel::kSm90;
+  options.kernel = flags.e4m3 || flags.apart ? ScoreKernel::kSm90E4m3 : ScoreKernel::kSm90;
   for (const auto& tuning : flags.tunings) {
     options.tuning = parse_tuning(tuning);
-    measure((flags.e4m3 ? "e4m3 " : "bf16 ") + tuning, inputs, grid, flags, options);
+    options.tuning.apart = flags.apart;
+    measure((flags.apart  ? "e4m3 apart "
+             : flags.e4m3 ? "e4m3 "
+                          : "bf16 ") +
+                tuning,
+            inputs, grid, flags, options);
   }
   if (flags.dense) measure_dense(inputs);
 }
@@ -162,6 +168,7 @@ int main_with(int argc, char** argv) {
   app.add_flag("--causal", flags.causal);
   app.add_flag("--simple", flags.simple, "the plain kernel too");
   app.add_flag("--e4m3", flags.e4m3, "score q and k rounded to e4m3");
+  app.add_flag("--e4m3-apart", flags.apart, "the same with sums of 128 products added up in fp32");
   app.add_flag("--dense", flags.dense, "cuDNN's dense attention too");
   CLI11_PARSE(app, argc, argv);
   try {
