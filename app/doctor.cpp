@@ -9,6 +9,7 @@
 #include "app/request_flags.h"
 #include "app/step_pace.h"
 #include "attention/cpu_kernels.h"
+#include "attention/gpu_kernels.h"
 #include "core/device.h"
 #include "core/printable.h"
 #include "media/encoder_plan.h"
@@ -99,19 +100,22 @@ void Examination::examine_gpu() {
     return;
   }
   for (const auto& gpu : gpus) {
+    const auto kernels = attention::gpu_kernel_names(gpu.compute_major);
     facts_["gpu"]["devices"].push_back(
         {{"name", gpu.name},
          {"compute_capability", fmt::format("{}.{}", gpu.compute_major, gpu.compute_minor)},
          {"total_bytes", gpu.total_bytes},
-         {"free_bytes", gpu.free_bytes}});
+         {"free_bytes", gpu.free_bytes},
+         {"attention_kernels", {{"dense", kernels.dense}, {"sparse", kernels.sparse}}}});
     add_line("GPU", fmt::format("{}, compute capability {}.{}, {:.1f} of {:.1f} GB free", gpu.name,
                                 gpu.compute_major, gpu.compute_minor, gigabytes(gpu.free_bytes),
                                 gigabytes(gpu.total_bytes)));
+    add_line("GPU attention",
+             fmt::format("long dense: {}; sparse: {}", kernels.dense, kernels.sparse));
   }
   add_line("GPU libraries",
            fmt::format("driver {}, CUDA {}, cuDNN {}", libraries.driver, libraries.cuda_runtime,
                        libraries.cudnn.empty() ? "none" : libraries.cudnn));
-  add_line("GPU attention", "dense: cuDNN; sparse: LibTorch operators");
   if (libraries.cudnn.empty()) {
     add_problem("LibTorch sees no cuDNN, without which dense attention is slow",
                 "run scripts/setup again", 1);

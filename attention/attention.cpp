@@ -23,10 +23,11 @@ const Statistics& Attention::statistics() {
 at::Tensor Attention::attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                    int64_t step, int64_t layer) {
   const auto start = TimePoint::now(q.device());
-  const at::Tensor out = dense_attention(q, k, v);
+  const at::Tensor out = dense_attention(q, k, v, /*causal=*/false, kernels_);
   const auto end = TimePoint::now(q.device());
   statistics_.add_call(step, layer, std::vector<double>(static_cast<size_t>(q.size(2)), 1.0),
                        /*sparse=*/false);
+  statistics_.add_kernel(/*sparse=*/false, dense_kernel_name(q, k, v, kernels_));
   statistics_.add_times(step, {start, start, start, end});
   return out;
 }
@@ -60,7 +61,8 @@ void Attention::measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t
       }
       const at::Tensor queries = group.of(q[item]);
       const at::Tensor keys = group.of(k[item]);
-      const SparseCall call = group.call(schedule_, q.size(1), text_length);
+      SparseCall call = group.call(schedule_, q.size(1), text_length);
+      call.kernels = kernels_;
       const at::Tensor mask = select_mask(queries, keys, call);
       const at::Tensor share =
           true_recall(queries, keys, mask, call.grid, recall_->num_samples()).to(at::kDouble);
@@ -80,20 +82,23 @@ at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, 
                                    const at::Tensor& v, int64_t text_length, int64_t step,
                                    std::vector<HeadGroupDensity>& densities) {
   if (group.dense()) {
+    const at::Tensor queries = q.unsqueeze(0), keys = k.unsqueeze(0), values = v.unsqueeze(0);
     const auto start = TimePoint::now(q.device());
-    at::Tensor out = dense_attention(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0))[0];
+    at::Tensor out = dense_attention(queries, keys, values, /*causal=*/false, kernels_)[0];
     statistics_.add_times(step, {start, start, start, TimePoint::now(q.device())});
+    statistics_.add_kernel(/*sparse=*/false, dense_kernel_name(queries, keys, values, kernels_));
     densities.push_back({group.heads, HeadDensity(std::vector<double>(group.heads.size(), 1.0))});
     return out;
   }
   SparseCall call = group.call(schedule_, q.size(0), text_length);
+  call.kernels = kernels_;
   call.given_mask = given_mask_;
   if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
-    const at::Tensor heads = at::tensor(group.heads, at::kLong).to(given_mask_.device());
-    call.given_mask = given_mask_.index_select(0, heads);
+    call.given_mask = given_mask_.index_select(0, group.index(given_mask_.device()));
   }
   const SparseResult result = run_sparse_call(q, k, v, call);
   for (const auto& borders : result.borders) statistics_.add_times(step, borders);
+  statistics_.add_kernel(/*sparse=*/true, sparse_kernel_name(q, k, v, call.grid.block, kernels_));
   densities.push_back({group.heads, result.density});
   return result.out;
 }
@@ -122,8 +127,7 @@ at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at:
     } else {
       at::Tensor out = at::empty(q[item].sizes(), q.options());
       for (const auto& group : groups) {
-        const at::Tensor heads = at::tensor(group.heads, at::kLong).to(q.device());
-        out.index_copy_(1, heads,
+        out.index_copy_(1, group.index(q.device()),
                         attend_group(group, group.of(q[item]), group.of(k[item]), group.of(v[item]),
                                      text_length, step, densities));
       }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention/curve_probe.h"
+#include "attention/gpu_kernels.h"
 #include "attention/mask_probe.h"
 #include "attention/recall_probe.h"
 #include "attention/schedule.h"
@@ -61,6 +62,9 @@ class Attention {
   void add_earlier(int64_t step, int64_t layer, const std::vector<double>& density,
                    int64_t num_calls);
 
+  /// From now on attends with these on a GPU; kAuto unless told otherwise.
+  void use_kernels(GpuKernels kernels) { kernels_ = kernels; }
+
   /// Makes every sparse call attend to `mask` [A, n, n] (bool or uint8, any device) instead of the
   /// blocks that it selected; scoring and selection still run and are timed. For benchmarks.
   /// Throws ShapeError at the first call that the mask does not fit.
@@ -88,6 +92,7 @@ class Attention {
   std::optional<MaskProbe> masks_;
   double probe_ms_ = 0;
   at::Tensor given_mask_;  // undefined: none
+  GpuKernels kernels_ = GpuKernels::kAuto;
 };
 
 /// Attention bound to one denoising step; cheap to copy.
@@ -96,7 +101,8 @@ class StepAttention {
   /// Non-causal joint attention of one block. q, k, v [B, S, A, D] of one dtype and device, last
   /// dimension contiguous, other strides any; the last `text_length` of the S tokens are text, the
   /// same in every batch item. `layer` counts double blocks, then single blocks, from 0.
-  /// Returns [B, S, A, D], contiguous. Does not synchronise for dense calls.
+  /// Returns [B, S, A, D], contiguous. Does not wait for a GPU where our kernels run, nor
+  /// in dense calls.
   at::Tensor operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         int64_t text_length, int64_t layer) const {
     return owner_->attend(q, k, v, text_length, step_, layer);

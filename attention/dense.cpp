@@ -4,26 +4,26 @@
 
 #include "core/tensor_check.h"
 
+#if REEL_CUDA
+#include "attention/device_attend.h"
+#endif
+
 namespace reel::attention {
-namespace {
-
-// What cuDNN's fused attention takes without a bias.
-bool fits_cudnn(const at::Tensor& q, bool grouped) {
-  const bool half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
-  return q.is_cuda() && half && !grouped && q.size(3) % 8 == 0 && q.size(3) <= 128 && q.size(1) > 1;
-}
-
-}  // namespace
 
 at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           bool causal) {
+                           bool causal, GpuKernels kernels) {
   check_tensor("dense_attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', kAny}, {'D', kAny}});
+#if REEL_CUDA
+  if (dense_runs_sm90(q, k, v, kernels)) {
+    return attend_on_device(q, k, v, /*lists=*/std::nullopt, causal).out;
+  }
+#endif
   const bool grouped = k.size(2) != q.size(2);
   const at::Tensor heads_q = q.transpose(1, 2);
   const at::Tensor heads_k = k.transpose(1, 2);
   const at::Tensor heads_v = v.transpose(1, 2);
   const at::Tensor out =
-      fits_cudnn(q, grouped)
+      fits_cudnn(q, k)
           // LibTorch's own choice would be FlashAttention-2, half as fast on Hopper
           ? std::get<0>(at::_scaled_dot_product_cudnn_attention(heads_q, heads_k, heads_v,
                                                                 /*attn_bias=*/{},

@@ -3,13 +3,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "attention/gpu_kernels.h"
+
 namespace reel::attention {
 
-/// softmax(q k^T / sqrt(D)) v with the device's best dense kernel (cuDNN on a GPU).
+/// softmax(q k^T / sqrt(D)) v with the device's best dense kernel (gpu_kernels.h).
 /// q [B, S_q, A, D], k and v [B, S_k, A_kv, D] where A_kv divides A (grouped queries: head a uses
 /// key head a / (A / A_kv)); one dtype and device; the last dimension contiguous, other strides
 /// any. `causal`: query i sees keys 0..i (needs S_q == S_k). Returns [B, S_q, A, D], contiguous.
 at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           bool causal = false);
+                           bool causal = false, GpuKernels kernels = GpuKernels::kAuto);
 
 }  // namespace reel::attention

@@ -19,9 +19,15 @@ SparseCall HeadGroup::call(const AttentionSchedule& schedule, int64_t num_tokens
           .given_mask = {}};
 }
 
+at::Tensor HeadGroup::index(at::Device device) const {
+  const at::Tensor numbers = at::tensor(heads, at::kLong);
+  if (!device.is_cuda()) return numbers.to(device);
+  return numbers.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 at::Tensor HeadGroup::of(const at::Tensor& x) const {
   if (std::ssize(heads) == x.size(1)) return x;
-  return x.index_select(1, at::tensor(heads, at::kLong).to(x.device()));
+  return x.index_select(1, index(x.device()));
 }
 
 std::vector<HeadGroup> head_groups(const AttentionSchedule& schedule, int64_t step, int64_t layer) {

@@ -21,6 +21,9 @@ struct HeadGroup {
   /// What the schedule says of a call with these heads alone. The group must not be dense.
   SparseCall call(const AttentionSchedule& schedule, int64_t num_tokens, int64_t text_length) const;
 
+  /// The heads' numbers [heads] int64 on `device`; does not wait for it.
+  at::Tensor index(at::Device device) const;
+
   /// `x` [S, A, D] with these heads alone, on its device.
   at::Tensor of(const at::Tensor& x) const;
 };

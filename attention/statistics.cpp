@@ -158,4 +158,16 @@ nlohmann::json Statistics::times_json() const {
   return json;
 }
 
+nlohmann::json Statistics::kernels_json() const {
+  nlohmann::json json = nlohmann::json::object();
+  const auto add = [&](const char* kind, const std::set<std::string>& names) {
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : " + ") + name;
+    if (!text.empty()) json[kind] = text;
+  };
+  add("dense", dense_kernels_);
+  add("sparse", sparse_kernels_);
+  return json;
+}
+
 }  // namespace reel::attention

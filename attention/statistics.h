@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -49,6 +50,11 @@ class Statistics {
   /// Adds stage times to a step, to be read off the device's clock later.
   void add_times(int64_t step, const StageBorders& borders);
 
+  /// Adds the name of an implementation that ran (gpu_kernels.h).
+  void add_kernel(bool sparse, const std::string& name) {
+    (sparse ? sparse_kernels_ : dense_kernels_).insert(name);
+  }
+
   /// Reads pending calls and times; waits for a GPU to have finished the calls. Others see only
   /// what was settled.
   void settle();
@@ -76,6 +82,10 @@ class Statistics {
   /// {"format":1,"total":{score_ms,select_ms,attend_ms,sparse_calls,dense_calls},"steps":[same]}.
   nlohmann::json times_json() const;
 
+  /// {"dense","sparse"}: names of what ran, several joined by " + "; kinds that never ran are left
+  /// out.
+  nlohmann::json kernels_json() const;
+
  private:
   struct Call {
     std::vector<double> density_sum;  // [A]
@@ -88,6 +98,8 @@ class Statistics {
 
   std::map<std::pair<int64_t, int64_t>, Call> calls_;  // by step, layer
   std::map<int64_t, StepTimes> times_;                 // by step
+
+  std::set<std::string> dense_kernels_, sparse_kernels_;
 
   struct PendingCall {
     int64_t step, layer;

@@ -2,12 +2,19 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "attention/attend_result.h"
 #include "attention/reference.h"
 #include "attention/xattention_cpu.h"
 #include "attention/xattention_torch.h"
 #include "core/error.h"
 #include "core/tensor_check.h"
+
+#if REEL_CUDA
+#include "attention/device_attend.h"
+#include "attention/device_plan.h"
+#endif
 
 namespace reel::attention {
 namespace {
@@ -105,10 +112,82 @@ SparseResult run_by_torch(const at::Tensor& q, const at::Tensor& k, const at::Te
           .mask = call.keep_plan ? mask.to(at::kCPU, at::kByte) : at::Tensor()};
 }
 
+#if REEL_CUDA
+
+// Scores and selects by our kernels alone; none for rules and layouts that they do not know.
+std::optional<DevicePlan> plan_by_kernels(const at::Tensor& q, const at::Tensor& k,
+                                          const SparseCall& call, std::vector<TimePoint>& moments) {
+  if (call.rule != SparseRule::kXAttention || call.selection.rule != CountRule::kTau ||
+      call.selection.pattern == ScorePattern::kMeanPool) {
+    return std::nullopt;
+  }
+  const at::Tensor queries = reorder_phases(q, call.grid, call.selection);
+  // kSimple is slower than LibTorch's products
+  if (best_score_kernel(queries, k, call.grid) != ScoreKernel::kSm90) return std::nullopt;
+  PlanOptions options;
+  options.keep_mass = call.keep_plan;
+  return plan_on_device(queries, k, call.grid, call.taus, call.protection, options, moments);
+}
+
+// What plan_by_kernels leaves: any rule, in lists for the attention kernel.
+DevicePlan plan_by_torch(const at::Tensor& q, const at::Tensor& k, const SparseCall& call,
+                         std::vector<TimePoint>& moments) {
+  moments.push_back(TimePoint::now(q.device()));
+  const at::Tensor mass = score(q, k, call);
+  moments.push_back(TimePoint::now(q.device()));
+  DevicePlan plan = DevicePlan::of_mask(select_by_torch(mass, call));
+  plan.block_mass = mass;
+  moments.push_back(TimePoint::now(q.device()));
+  return plan;
+}
+
+// `moments` has three of every part of the plan: its start, and the ends of scoring and selecting.
+std::vector<StageBorders> borders_of(const std::vector<TimePoint>& moments,
+                                     const TimePoint& planned, const TimePoint& end) {
+  std::vector<StageBorders> borders;
+  for (size_t i = 0; i + 2 < moments.size(); i += 3) {
+    borders.push_back({moments[i], moments[i + 1], moments[i + 2], moments[i + 2]});
+  }
+  const TimePoint& selected = moments.empty() ? planned : moments.back();
+  borders.push_back({selected, selected, planned, end});
+  return borders;
+}
+
+SparseResult run_by_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const SparseCall& call) {
+  std::vector<TimePoint> moments;
+  auto by_kernels = plan_by_kernels(q, k, call, moments);
+  DevicePlan plan = by_kernels ? *std::move(by_kernels) : plan_by_torch(q, k, call, moments);
+  const at::Tensor mass = plan.block_mass;
+  if (call.given_mask.defined()) {
+    const at::Tensor mask = call.given_mask.ne(0).to(q.device());
+    plan = DevicePlan::of_mask(call.grid.causal ? mask.tril() : mask);
+  }
+  const auto planned = TimePoint::now(q.device());
+  const auto attended = attend_on_device(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0),
+                                         DeviceLists{plan.keys, plan.counts}, call.grid.causal);
+  const auto end = TimePoint::now(q.device());
+  const auto num_blocks = static_cast<double>(call.grid.num_blocks());
+  return {.out = attended.out[0],
+          .lse = attended.lse[0],
+          .density = HeadDensity(plan.selected, num_blocks * num_blocks),
+          .borders = borders_of(moments, planned, end),
+          .block_mass = call.keep_plan ? mass : at::Tensor(),
+          .mask = call.keep_plan ? plan.mask().to(at::kCPU, at::kByte) : at::Tensor()};
+}
+
+#endif
+
 }  // namespace
 
 at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call) {
   check_call(q, k, k, call);
+#if REEL_CUDA
+  if (sparse_runs_sm90(q, k, k, call.grid.block, call.kernels)) {
+    std::vector<TimePoint> moments;
+    if (const auto plan = plan_by_kernels(q, k, call, moments)) return plan->mask();
+  }
+#endif
   return select(score(q, k, call), call);
 }
 
@@ -128,6 +207,9 @@ std::vector<at::Tensor> select_masks(const at::Tensor& q, const at::Tensor& k,
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const SparseCall& call) {
   check_call(q, k, v, call);
+#if REEL_CUDA
+  if (sparse_runs_sm90(q, k, v, call.grid.block, call.kernels)) return run_by_sm90(q, k, v, call);
+#endif
   return q.is_cpu() ? run_on_cpu(q, k, v, call) : run_by_torch(q, k, v, call);
 }
 

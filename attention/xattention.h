@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attention/block_plan.h"
+#include "attention/gpu_kernels.h"
 #include "attention/schedule.h"
 #include "attention/selection.h"
 #include "attention/statistics.h"
@@ -23,6 +24,7 @@ struct SparseCall {
   Selection selection;     ///< of kXAttention
   at::Tensor given_mask;   ///< [A, n, n]: attend to these instead; undefined: none
   bool keep_plan = false;  ///< fill block_mass and mask; on a GPU that waits for them
+  GpuKernels kernels = GpuKernels::kAuto;
 };
 
 /// What it found.
@@ -36,8 +38,10 @@ struct SparseResult {
 };
 
 /// Runs one batch item: q, k, v [S, A, D] of one dtype and device, last dimension contiguous. On a
-/// GPU our kernels run where they fit (device_plan.h) and nothing waits; LibTorch's operators wait
-/// once, for the selected blocks. Throws ShapeError if a given mask does not fit.
+/// GPU our kernels run where they fit (gpu_kernels.h) and nothing waits, except that scoring or
+/// selecting by other rules than antidiagonal or permuted phases with tau is LibTorch's work;
+/// LibTorch's operators wait once more, for the selected blocks. Throws ShapeError if a given mask
+/// does not fit.
 SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                              const SparseCall& call);
 

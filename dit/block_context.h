@@ -24,7 +24,10 @@ struct Workspace {
   Workspace(const Config& config, int64_t num_tokens, const at::TensorOptions& options);
 
   at::Tensor normed;  ///< [S, M] inputs of a matrix product, or outputs on their way to the tokens
-  at::Tensor qkv;     ///< [S, 3, A, D]
+  /// [S, 3, A, D]: a product writes it, norms and rotation change q and k in place, and attention
+  /// reads q, k and v from it as views with tokens 3 M and heads D elements apart. Nothing copies,
+  /// casts or transposes them on the way; Hopper's kernels take these strides as they are.
+  at::Tensor qkv;
   /// [S, M + MLP]: what a single block's second product reads. Double blocks use the MLP columns.
   at::Tensor wide;
 };

@@ -5,10 +5,18 @@
 
 #include "dit/elementwise_cpu.h"
 
+#if REEL_CUDA
+#include "dit/elementwise_gpu.h"
+#endif
+
 namespace reel::dit {
+
 void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                          at::Tensor out) {
   if (cpu::supports(x)) return cpu::layer_norm_modulate(x, shift, scale, out);
+#if REEL_CUDA
+  if (gpu::fits_rows(x, shift, scale, out)) return gpu::layer_norm_modulate(x, shift, scale, out);
+#endif
   plain::layer_norm_modulate(x, shift, scale, std::move(out));
 }
 
@@ -19,11 +27,17 @@ void add_gated_(at::Tensor x, const at::Tensor& y, const at::Tensor& gate) {
 
 void qk_norm_(at::Tensor x, const at::Tensor& weight) {
   if (cpu::supports(x)) return cpu::qk_norm_rope_(x, weight, nullptr);
+#if REEL_CUDA
+  if (gpu::fits_heads(x, weight)) return gpu::qk_norm_rope_(x, weight, nullptr);
+#endif
   plain::qk_norm_(std::move(x), weight);
 }
 
 void qk_norm_rope_(at::Tensor x, const at::Tensor& weight, const Rope& rope) {
   if (cpu::supports(x)) return cpu::qk_norm_rope_(x, weight, &rope);
+#if REEL_CUDA
+  if (gpu::fits_heads(x, weight)) return gpu::qk_norm_rope_(x, weight, &rope);
+#endif
   plain::qk_norm_rope_(std::move(x), weight, rope);
 }
 

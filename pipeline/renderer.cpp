@@ -34,6 +34,7 @@ void take_measurements(const at::Tensor& latents, attention::Attention& attentio
   if (attention.recall()) report.recall = attention.recall()->to_json();
   if (attention.curves()) report.curves = attention.curves()->curves();
   if (attention.masks()) report.masks = attention.masks()->masks();
+  report.attention_kernels = attention.statistics().kernels_json();
   report.attention_times = attention.statistics().times_json();
 }
 

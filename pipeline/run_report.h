@@ -43,6 +43,7 @@ struct ClipReport {
   nlohmann::json recall;     ///< RecallProbe::to_json(); null unless it was asked for
   std::optional<attention::HeadCurves> curves;  ///< if they were asked for
   std::vector<attention::HeadMask> masks;       ///< if they were asked for
+  nlohmann::json attention_kernels;             ///< Statistics::kernels_json()
   nlohmann::json attention_times;               ///< Statistics::times_json()
   std::string tile_plan;                        ///< TilePlan::text() of what ran
   int64_t num_text_tokens = 0;                  ///< L

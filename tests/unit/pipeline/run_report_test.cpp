@@ -23,6 +23,7 @@ ClipReport report() {
                     {"mean_sparse", 0.25},
                     {"by_step", {1.0, 0.25}},
                     {"density", json::array({json::array()})}};
+  report.attention_kernels = {{"dense", "cuDNN"}, {"sparse", "sm90 wgmma (lazy)"}};
   report.attention_times = {{"total", {{"score_ms", 1}}}};
   report.total_ms = 100;
   report.peak_host_bytes = 5;
@@ -49,13 +50,15 @@ TEST(Metadata, HasExactlyTheDocumentedKeys) {
       metadata_json(request, identity(), report(), {{"name", "sparsereel"}}, {{"codec", "h264"}});
   std::vector<std::string> keys;
   for (const auto& [key, value] : metadata.items()) keys.push_back(key);
-  EXPECT_THAT(keys, UnorderedElementsAre("format", "program", "request", "request_hash",
-                                         "attention", "model", "noise_sha256", "latents_sha256",
-                                         "density", "timing_ms", "device", "encoder", "licence"));
+  EXPECT_THAT(keys,
+              UnorderedElementsAre("format", "program", "request", "request_hash", "attention",
+                                   "attention_kernels", "model", "noise_sha256", "latents_sha256",
+                                   "density", "timing_ms", "device", "encoder", "licence"));
   EXPECT_EQ(metadata["format"], 1);
   EXPECT_EQ(metadata["request"]["prompt"], "a \"cat\"");
   EXPECT_EQ(metadata["request"]["seed"], 7);
   EXPECT_EQ(metadata["attention"]["mode"], "xattn");
+  EXPECT_EQ(metadata["attention_kernels"]["sparse"], "sm90 wgmma (lazy)");
   EXPECT_EQ(metadata["model"]["layout"], "official");
   EXPECT_EQ(metadata["model"]["files"][0],
             json({{"name", "vae/a.pt"}, {"bytes", 12}, {"header_sha256", "abc"}}));
@@ -75,6 +78,7 @@ TEST(PerfJson, TellsStagesAndStepsApart) {
   EXPECT_EQ(perf["steps"][1],
             json({{"step", 1}, {"ms", 30.0}, {"mode", "sparse"}, {"density", 0.25}}));
   EXPECT_EQ(perf["attention"]["total"]["score_ms"], 1);
+  EXPECT_EQ(perf["attention_kernels"]["dense"], "cuDNN");
 }
 
 TEST(PeakHostBytes, CountsWhatThisProcessHolds) {

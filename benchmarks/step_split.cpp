@@ -1,0 +1,283 @@
+// One step of a transformer of HunyuanVideo's size on one GPU, dense and sparse: milliseconds of
+// attention, of matrix products and of the rest.
+//
+// Weights are random and drawn on the GPU. The plan of "given" is the one that the synthetic
+// mixture of queries and keys has at --density; scoring and selection run and count all the same.
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "attention/device_plan.h"
+#include "benchmarks/given_plan.h"
+#include "benchmarks/kernel_trace.h"
+#include "benchmarks/op_times.h"
+#include "benchmarks/synthetic_qk.h"
+#include "benchmarks/timed_runs.h"
+#include "core/device.h"
+#include "core/error.h"
+#include "dit/transformer.h"
+#include "dit/weight_table.h"
+
+namespace reel::benchmarks {
+namespace {
+
+using attention::GpuKernels;
+
+struct Flags {
+  int64_t frames = 129;
+  int64_t width = 1280;
+  int64_t height = 720;
+  int64_t text_tokens = 256;
+  int64_t num_double_blocks = 20;
+  int64_t num_single_blocks = 40;
+  double density = 0.344;
+  double tau = 0.344;
+  int64_t stride = 8;
+  std::vector<std::string> modes = {"given", "selected", "dense", "cudnn"};
+  bool kernel_names = false;
+  std::string json;
+};
+
+dit::Config config_of(const Flags& flags) {
+  return {.channels = 16,
+          .num_heads = 24,
+          .head_dim = 128,
+          .num_double_blocks = flags.num_double_blocks,
+          .num_single_blocks = flags.num_single_blocks,
+          .num_refiner_blocks = 2,
+          .mlp_width = 12'288,
+          .patch_size_t = 1,
+          .patch_size = 2,
+          .embeds_guidance = true,
+          .text_dim = 4096,
+          .pooled_dim = 768,
+          .rope_theta = 256.0,
+          .rope_axes = {16, 56, 56}};
+}
+
+at::TensorOptions on_gpu(at::ScalarType dtype) {
+  return at::TensorOptions(dtype).device(at::kCUDA);
+}
+
+TokenGrid grid_of(const Flags& flags) {
+  return {(flags.frames - 1) / 4 + 1, flags.height / 16, flags.width / 16};
+}
+
+dit::Transformer draw_transformer(const dit::Config& config) {
+  const auto table = dit::weight_table(config);
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& spec : table.specs()) {
+    const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
+    tensors[spec.name] =
+        at::empty(spec.shape, on_gpu(at::kBFloat16)).normal_(0.0, 1.0 / std::sqrt(row));
+  }
+  weights::WeightStore store(std::move(tensors));
+  return {config, store};
+}
+
+dit::Inputs draw_inputs(const Flags& flags, const dit::Config& config) {
+  const auto draw = [](at::IntArrayRef shape) { return at::randn(shape, on_gpu(at::kFloat)); };
+  const TokenGrid grid = grid_of(flags);
+  dit::Inputs inputs;
+  inputs.latents =
+      draw({1, config.channels, grid.num_frames, 2 * grid.num_rows, 2 * grid.num_columns});
+  inputs.timestep = at::full({1}, 875.0F, on_gpu(at::kFloat));
+  inputs.guidance = at::full({1}, 6000.0F, on_gpu(at::kFloat));
+  inputs.text_states = {draw({flags.text_tokens, config.text_dim})};
+  inputs.text_pooled = draw({1, config.pooled_dim});
+  return inputs;
+}
+
+// The heaviest blocks of the mixture: [A, n, n].
+at::Tensor mixture_plan(const Flags& flags, const dit::Config& config) {
+  const TokenGrid grid = grid_of(flags);
+  const int64_t image = grid.num_tokens();
+  const attention::BlockGrid blocks = {.num_tokens = image + flags.text_tokens,
+                                       .text_length = flags.text_tokens,
+                                       .block = 128,
+                                       .stride = flags.stride};
+  const auto drawn = draw_queries_and_keys(grid, mixture(config.num_heads), config.head_dim,
+                                           /*seed=*/1, on_gpu(at::kBFloat16));
+  const auto with_text = [&](const at::Tensor& x) {
+    const at::Tensor joint = at::zeros({blocks.num_tokens, x.size(1), x.size(2)}, x.options());
+    joint.slice(0, 0, image).copy_(x);
+    return joint;
+  };
+  attention::PlanOptions options;
+  options.keep_mass = true;
+  std::vector<attention::TimePoint> moments;
+  const std::vector<double> taus(static_cast<size_t>(config.num_heads), 0.9);
+  const auto plan = attention::plan_on_device(with_text(drawn.q), with_text(drawn.k), blocks, taus,
+                                              {}, options, moments);
+  return plan_of_density(plan.block_mass, blocks, {}, flags.density);
+}
+
+class StepSplit {
+ public:
+  explicit StepSplit(const Flags& flags)
+      : flags_(flags),
+        config_(config_of(flags)),
+        transformer_(draw_transformer(config_)),
+        inputs_(draw_inputs(flags, config_)),
+        plan_(mixture_plan(flags, config_)),
+        rows_(nlohmann::json::array()) {
+    synchronize(at::kCUDA);
+    std::printf("%ld + %ld tokens, %ld double and %ld single blocks of %ld x %ld\n",
+                grid_of(flags_).num_tokens(), flags_.text_tokens, flags_.num_double_blocks,
+                flags_.num_single_blocks, config_.num_heads, config_.head_dim);
+    std::fflush(stdout);
+  }
+
+  void run() {
+    auto warm_up = make_attention(flags_.modes.front());
+    forward(warm_up);
+    synchronize(at::kCUDA);
+    for (const auto& mode : flags_.modes) run_mode(mode);
+    if (flags_.kernel_names) {
+      for (const auto& mode : flags_.modes) print_kernels(mode);
+    }
+  }
+
+ private:
+  attention::Attention make_attention(const std::string& mode) const {
+    if (mode == "dense") return {};
+    if (mode == "cudnn") {
+      attention::Attention attention;
+      attention.use_kernels(GpuKernels::kLibTorch);
+      return attention;
+    }
+    if (mode != "given" && mode != "selected") {
+      fail<ConfigError>("--modes: got ", mode, ", want given, selected, dense or cudnn");
+    }
+    attention::ScheduleOptions options;
+    options.dense_steps = "0";
+    options.dense_steps_given = true;
+    options.tau = flags_.tau;
+    options.stride = flags_.stride;
+    attention::ScheduleShape shape;
+    shape.num_layers = config_.num_layers();
+    shape.num_heads = config_.num_heads;
+    attention::Attention attention(attention::AttentionSchedule::make(options, shape));
+    if (mode == "given") attention.give_plan(plan_);
+    return attention;
+  }
+
+  void forward(attention::Attention& attention) const {
+    transformer_.forward(inputs_, attention.at_step(0));
+  }
+
+  void run_mode(const std::string& mode) {
+    auto attention = make_attention(mode);
+    const OpTimes watch;
+    const auto start = attention::TimePoint::now(at::kCUDA);
+    forward(attention);
+    const double step_ms = start.ms_until(attention::TimePoint::now(at::kCUDA));
+    const auto& statistics = attention.statistics();
+    const auto times = statistics.times(0);
+    const double attention_ms = times.score_ms + times.select_ms + times.attend_ms;
+    const auto ops = OpTimes::totals();
+    double product_ms = 0;
+    for (const char* name : {"aten::addmm", "aten::mm", "aten::matmul", "aten::linear"}) {
+      const auto found = ops.find(name);
+      if (found != ops.end()) product_ms += found->second.ms;
+    }
+    const double rest_ms = step_ms - attention_ms - product_ms;
+    std::printf(
+        "%-8s step %9.1f ms  density %.4f  score %7.1f select %6.1f attend %8.1f  products %7.1f  "
+        "rest %7.1f  %s\n",
+        mode.c_str(), step_ms, statistics.mean_density(), times.score_ms, times.select_ms,
+        times.attend_ms, product_ms, rest_ms, statistics.kernels_json().dump().c_str());
+    nlohmann::json row = {{"mode", mode},
+                          {"step_ms", step_ms},
+                          {"density", statistics.mean_density()},
+                          {"score_ms", times.score_ms},
+                          {"select_ms", times.select_ms},
+                          {"attend_ms", times.attend_ms},
+                          {"products_ms", product_ms},
+                          {"rest_ms", rest_ms},
+                          {"attention_kernels", statistics.kernels_json()},
+                          {"operators", nlohmann::json::object()}};
+    for (const auto& [name, op] : ops) {
+      row["operators"][name] = {{"ms", op.ms}, {"calls", op.calls}};
+      if (op.ms > kSmallShare * step_ms) {
+        std::printf("           %-40s %9.2f ms %6ld calls\n", name.c_str(), op.ms, op.calls);
+      }
+    }
+    std::fflush(stdout);
+    rows_.push_back(std::move(row));
+    write_json();  // what was measured stays if a later mode fails
+  }
+
+  void print_kernels(const std::string& mode) const {
+    auto attention = make_attention(mode);
+    std::printf("%s, by kernel:\n", mode.c_str());
+    for (const auto& kernel : trace_kernels([&] { forward(attention); })) {
+      std::printf("  %9.2f ms %6ld calls  %.110s\n", kernel.ms, kernel.calls, kernel.name.c_str());
+    }
+    std::fflush(stdout);
+  }
+
+  void write_json() const {
+    if (flags_.json.empty()) return;
+    const std::string text = nlohmann::json{
+        {"format", 1},
+        {"benchmark", "step_split"},
+        {"image_tokens", grid_of(flags_).num_tokens()},
+        {"text_tokens", flags_.text_tokens},
+        {"double_blocks", flags_.num_double_blocks},
+        {"single_blocks", flags_.num_single_blocks},
+        {"heads", config_.num_heads},
+        {"head_dim", config_.head_dim},
+        {"rows", rows_}}.dump(1);
+    std::FILE* file = std::fopen(flags_.json.c_str(), "w");
+    if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
+    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+  }
+
+  static constexpr double kSmallShare = 5e-4;  // of a step; operators below are not printed
+
+  Flags flags_;
+  dit::Config config_;
+  dit::Transformer transformer_;
+  dit::Inputs inputs_;
+  at::Tensor plan_;
+  nlohmann::json rows_;
+};
+
+int main_with(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("One step of a 13B transformer on a GPU, split by attention, products and the rest");
+  app.add_option("--frames", flags.frames)->check(CLI::PositiveNumber);
+  app.add_option("--width", flags.width)->check(CLI::PositiveNumber);
+  app.add_option("--height", flags.height)->check(CLI::PositiveNumber);
+  app.add_option("--text-tokens", flags.text_tokens)->check(CLI::PositiveNumber);
+  app.add_option("--double-blocks", flags.num_double_blocks)->check(CLI::NonNegativeNumber);
+  app.add_option("--single-blocks", flags.num_single_blocks)->check(CLI::NonNegativeNumber);
+  app.add_option("--density", flags.density, "of the given plan")->check(CLI::Range(0.0, 1.0));
+  app.add_option("--tau", flags.tau, "of the selected one; random weights give about this density");
+  app.add_option("--stride", flags.stride, "4, 8 or 16");
+  app.add_option("--modes", flags.modes, "given, selected, dense, cudnn")->delimiter(',');
+  app.add_flag("--kernel-names", flags.kernel_names, "profile each mode once more");
+  app.add_option("--json", flags.json, "file for all figures");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    const c10::InferenceMode inference;
+    StepSplit(flags).run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "step_split: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace reel::benchmarks
+
+int main(int argc, char** argv) {
+  return reel::benchmarks::main_with(argc, argv);
+}
