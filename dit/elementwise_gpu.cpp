@@ -68,6 +68,23 @@ bool fits_heads(const at::Tensor& x, const at::Tensor& weight) {
          is_aligned(x, kHeadAlignment) && is_aligned(weight, kHeadAlignment);
 }
 
+bool fits_gelu(const at::Tensor& x, const at::Tensor& bias) {
+  return has_kernels(x) && x.dim() == 2 && x.size(1) % 8 == 0 &&
+         bias.scalar_type() == x.scalar_type() && bias.device() == x.device() &&
+         is_aligned(x, kRowAlignment) && is_aligned(bias, kRowAlignment);
+}
+
+void bias_gelu_(const at::Tensor& x, const at::Tensor& bias) {
+  const kernels::BiasGeluParams params = {.x = x.data_ptr(),
+                                          .stride = x.stride(0),
+                                          .bias = bias.const_data_ptr(),
+                                          .num_rows = x.size(0),
+                                          .num_columns = static_cast<int32_t>(x.size(1)),
+                                          .dtype = dtype_of(x)};
+  const c10::cuda::CUDAGuard guard(x.device());
+  check_launch("bias_gelu", kernels::launch_bias_gelu(params, stream_of(x)));
+}
+
 void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                          const at::Tensor& out) {
   const kernels::LayerNormParams params = {.x = x.const_data_ptr(),

@@ -18,6 +18,12 @@ bool fits_rows(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& s
 /// and aligned to 8 bytes.
 bool fits_heads(const at::Tensor& x, const at::Tensor& weight);
 
+/// True if bias_gelu_ takes x [R, columns]: columns a multiple of 8, otherwise as fits_rows.
+bool fits_gelu(const at::Tensor& x, const at::Tensor& bias);
+
+/// x = gelu(x + bias [columns]) with the tanh approximation.
+void bias_gelu_(const at::Tensor& x, const at::Tensor& bias);
+
 /// As in elementwise.h, for tensors that fit. Throws DeviceError if the launch fails.
 void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale,
                          const at::Tensor& out);

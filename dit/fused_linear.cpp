@@ -5,6 +5,10 @@
 #include "dit/elementwise.h"
 #include "dit/elementwise_cpu.h"
 
+#if REEL_CUDA
+#include "dit/elementwise_gpu.h"
+#endif
+
 namespace reel::dit {
 
 void linear_gelu(const Linear& linear, const at::Tensor& x, at::Tensor out) {
@@ -13,6 +17,13 @@ void linear_gelu(const Linear& linear, const at::Tensor& x, at::Tensor out) {
     cpu::bias_gelu_(out, linear.bias());
     return;
   }
+#if REEL_CUDA
+  // LibTorch writes the bias into rows that lie apart in a pass of its own
+  if (gpu::fits_gelu(out, linear.bias())) {
+    linear.product_into(x, out);
+    return gpu::bias_gelu_(out, linear.bias());
+  }
+#endif
   linear.into(x, out);
   at::gelu_(out, "tanh");
 }

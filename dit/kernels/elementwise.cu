@@ -56,8 +56,8 @@ __device__ float warp_sum(float x) {
 
 constexpr int kNormThreads = 128;
 constexpr int kNormWarps = kNormThreads / kWarp;
-constexpr int kNormPack = 8;
-constexpr int kMaxPacks = kMaxWidth / (kNormThreads * kNormPack);
+constexpr int kRowPack = 8;  // 16 bytes
+constexpr int kMaxPacks = kMaxWidth / (kNormThreads * kRowPack);
 
 // The same sum in every thread; `sums` must not be in use.
 __device__ float block_sum(float x, float* sums) {
@@ -77,17 +77,17 @@ __global__ __launch_bounds__(kNormThreads) void layer_norm_modulate_kernel(Layer
   const T* x = static_cast<const T*>(params.x) + row * params.x_stride;
   T* out = static_cast<T*>(params.out) + row * params.out_stride;
   const auto column = [](int pack) {
-    return (pack * kNormThreads + static_cast<int>(threadIdx.x)) * kNormPack;
+    return (pack * kNormThreads + static_cast<int>(threadIdx.x)) * kRowPack;
   };
   const auto width = static_cast<float>(params.width);
-  float values[kMaxPacks][kNormPack];
+  float values[kMaxPacks][kRowPack];
   float sum = 0;
 #pragma unroll
   for (int pack = 0; pack < kMaxPacks; ++pack) {
     if (column(pack) >= params.width) continue;
-    const auto loaded = load<kNormPack>(x + column(pack));
+    const auto loaded = load<kRowPack>(x + column(pack));
 #pragma unroll
-    for (int i = 0; i < kNormPack; ++i) {
+    for (int i = 0; i < kRowPack; ++i) {
       values[pack][i] = to_float(loaded.values[i]);
       sum += values[pack][i];
     }
@@ -98,7 +98,7 @@ __global__ __launch_bounds__(kNormThreads) void layer_norm_modulate_kernel(Layer
   for (int pack = 0; pack < kMaxPacks; ++pack) {
     if (column(pack) >= params.width) continue;
 #pragma unroll
-    for (int i = 0; i < kNormPack; ++i) {
+    for (int i = 0; i < kRowPack; ++i) {
       values[pack][i] -= mean;
       squares += values[pack][i] * values[pack][i];
     }
@@ -107,11 +107,11 @@ __global__ __launch_bounds__(kNormThreads) void layer_norm_modulate_kernel(Layer
 #pragma unroll
   for (int pack = 0; pack < kMaxPacks; ++pack) {
     if (column(pack) >= params.width) continue;
-    const auto scale = load<kNormPack>(static_cast<const T*>(params.scale) + column(pack));
-    const auto shift = load<kNormPack>(static_cast<const T*>(params.shift) + column(pack));
-    Pack<T, kNormPack> result;
+    const auto scale = load<kRowPack>(static_cast<const T*>(params.scale) + column(pack));
+    const auto shift = load<kRowPack>(static_cast<const T*>(params.shift) + column(pack));
+    Pack<T, kRowPack> result;
 #pragma unroll
-    for (int i = 0; i < kNormPack; ++i) {
+    for (int i = 0; i < kRowPack; ++i) {
       result.values[i] = rounded<T>(values[pack][i] * inverse * (to_float(scale.values[i]) + 1.0F) +
                                     to_float(shift.values[i]));
     }
@@ -175,6 +175,32 @@ __global__ __launch_bounds__(kHeadThreads) void head_norm_rope_kernel(HeadNormPa
   }
 }
 
+// (1 + tanh(u)) / 2 = 1 / (1 + exp(-2 u)).
+__device__ float gelu(float x) {
+  constexpr float kTwiceRoot = 1.5957691216057308F;  // 2 sqrt(2 / pi)
+  constexpr float kCubic = 0.044715F;
+  return x / (1.0F + __expf(-kTwiceRoot * (x + kCubic * x * x * x)));
+}
+
+constexpr int kGeluThreads = 256;
+
+// One CTA a row.
+template <typename T>
+__global__ __launch_bounds__(kGeluThreads) void bias_gelu_kernel(BiasGeluParams params) {
+  T* x = static_cast<T*>(params.x) + static_cast<int64_t>(blockIdx.x) * params.stride;
+  const T* bias = static_cast<const T*>(params.bias);
+  for (int column = static_cast<int>(threadIdx.x) * kRowPack; column < params.num_columns;
+       column += kGeluThreads * kRowPack) {
+    auto pack = load<kRowPack>(x + column);
+    const auto added = load<kRowPack>(bias + column);
+#pragma unroll
+    for (int i = 0; i < kRowPack; ++i) {
+      pack.values[i] = rounded<T>(gelu(to_float(pack.values[i]) + to_float(added.values[i])));
+    }
+    store(x + column, pack);
+  }
+}
+
 template <typename T>
 cudaError_t launch_heads(const HeadNormParams& params, cudaStream_t stream) {
   const auto ctas = static_cast<unsigned>((params.num_tokens + kHeadWarps - 1) / kHeadWarps);
@@ -193,13 +219,25 @@ cudaError_t launch_heads(const HeadNormParams& params, cudaStream_t stream) {
 }  // namespace
 
 cudaError_t launch_layer_norm_modulate(const LayerNormParams& params, cudaStream_t stream) {
-  if (params.width > kMaxWidth || params.width % kNormPack != 0) return cudaErrorInvalidValue;
+  if (params.width > kMaxWidth || params.width % kRowPack != 0) return cudaErrorInvalidValue;
   if (params.num_rows == 0) return cudaSuccess;
   const auto ctas = static_cast<unsigned>(params.num_rows);
   if (params.dtype == Dtype::kBf16) {
     layer_norm_modulate_kernel<__nv_bfloat16><<<ctas, kNormThreads, 0, stream>>>(params);
   } else {
     layer_norm_modulate_kernel<__half><<<ctas, kNormThreads, 0, stream>>>(params);
+  }
+  return cudaGetLastError();
+}
+
+cudaError_t launch_bias_gelu(const BiasGeluParams& params, cudaStream_t stream) {
+  if (params.num_columns % kRowPack != 0) return cudaErrorInvalidValue;
+  if (params.num_rows == 0) return cudaSuccess;
+  const auto ctas = static_cast<unsigned>(params.num_rows);
+  if (params.dtype == Dtype::kBf16) {
+    bias_gelu_kernel<__nv_bfloat16><<<ctas, kGeluThreads, 0, stream>>>(params);
+  } else {
+    bias_gelu_kernel<__half><<<ctas, kGeluThreads, 0, stream>>>(params);
   }
   return cudaGetLastError();
 }

@@ -49,4 +49,17 @@ struct HeadNormParams {
 
 cudaError_t launch_head_norm_rope(const HeadNormParams& params, cudaStream_t stream);
 
+/// x = gelu(x + bias) with the tanh approximation, in place. Addresses and strides are multiples of
+/// 16 bytes, num_columns of 8.
+struct BiasGeluParams {
+  void* x;  // [R, num_columns], rows `stride` elements apart
+  int64_t stride;
+  const void* bias;  // [num_columns]
+  int64_t num_rows;  // R
+  int32_t num_columns;
+  Dtype dtype;  // of both
+};
+
+cudaError_t launch_bias_gelu(const BiasGeluParams& params, cudaStream_t stream);
+
 }  // namespace reel::dit::kernels
