@@ -81,14 +81,14 @@ Attention sparse_attention(const Config& config, double tau) {
   return Attention(attention::AttentionSchedule::make(options, shape));
 }
 
-struct Run {
+struct StepResult {
   at::Tensor velocity;
   double density;
   nlohmann::json kernels;
 };
 
-Run run(const Transformer& transformer, const Inputs& inputs, Attention attention,
-        GpuKernels kernels) {
+StepResult run(const Transformer& transformer, const Inputs& inputs, Attention attention,
+               GpuKernels kernels) {
   attention.use_kernels(kernels);
   const at::Tensor velocity = transformer.forward(inputs, attention.at_step(0));
   return {velocity, attention.statistics().mean_density(0), attention.statistics().kernels_json()};
@@ -110,8 +110,8 @@ TEST_P(TransformerOnHopper, DenseStepsAgreeWithLibTorchs) {
   const Config config = config_of(GetParam(), 2, 2);
   const Transformer transformer = draw_transformer(config);
   const Inputs inputs = draw_inputs(config);
-  const Run ours = run(transformer, inputs, {}, GpuKernels::kSm90);
-  const Run theirs = run(transformer, inputs, {}, GpuKernels::kLibTorch);
+  const StepResult ours = run(transformer, inputs, {}, GpuKernels::kSm90);
+  const StepResult theirs = run(transformer, inputs, {}, GpuKernels::kLibTorch);
   EXPECT_EQ(ours.kernels["dense"], "sm90 wgmma (lazy)");
   EXPECT_EQ(theirs.kernels["dense"], "cuDNN");
   EXPECT_GE(reel::testing::cosine(ours.velocity, theirs.velocity), kLeastCosine);
@@ -132,8 +132,8 @@ TEST_P(TransformerOnHopper, SparseStepsOverAGivenPlanAgreeWithLibTorchs) {
     attention.give_plan(plan);
     return run(transformer, inputs, attention, kernels);
   };
-  const Run ours = with_plan(GpuKernels::kAuto);
-  const Run theirs = with_plan(GpuKernels::kLibTorch);
+  const StepResult ours = with_plan(GpuKernels::kAuto);
+  const StepResult theirs = with_plan(GpuKernels::kLibTorch);
   EXPECT_EQ(ours.kernels["sparse"], "sm90 wgmma (lazy)");
   EXPECT_EQ(theirs.kernels["sparse"], "LibTorch operators");
   EXPECT_DOUBLE_EQ(ours.density, theirs.density);
@@ -146,8 +146,8 @@ TEST_P(TransformerOnHopper, OneBlockThatSelectsAgreesWithLibTorchs) {
   const Transformer transformer = draw_transformer(config);
   const Inputs inputs = draw_inputs(config);
   const Attention attention = sparse_attention(config, 0.7);
-  const Run ours = run(transformer, inputs, attention, GpuKernels::kAuto);
-  const Run theirs = run(transformer, inputs, attention, GpuKernels::kLibTorch);
+  const StepResult ours = run(transformer, inputs, attention, GpuKernels::kAuto);
+  const StepResult theirs = run(transformer, inputs, attention, GpuKernels::kLibTorch);
   EXPECT_LT(ours.density, 0.95);
   EXPECT_NEAR(ours.density, theirs.density, 2e-3);
   EXPECT_GE(reel::testing::cosine(ours.velocity, theirs.velocity), kLeastCosine);
@@ -159,9 +159,9 @@ TEST_P(TransformerOnHopper, RepeatsGiveTheSameBits) {
   const Transformer transformer = draw_transformer(config);
   const Inputs inputs = draw_inputs(config);
   const Attention attention = sparse_attention(config, 0.9);
-  const Run first = run(transformer, inputs, attention, GpuKernels::kAuto);
+  const StepResult first = run(transformer, inputs, attention, GpuKernels::kAuto);
   for (int i = 0; i < 3; ++i) {
-    const Run again = run(transformer, inputs, attention, GpuKernels::kAuto);
+    const StepResult again = run(transformer, inputs, attention, GpuKernels::kAuto);
     ASSERT_TRUE(at::equal(first.velocity, again.velocity));
     ASSERT_EQ(first.density, again.density);
   }
