@@ -52,6 +52,7 @@ def main() -> None:
     ]
     draw(left, lines_of(at_tau, "name", "length"), str)
     left.set_xscale("log", base=2)
+    left.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1024:g}k")
     left.set_xlabel("tokens")
     left.set_title("whole call at tau .9", fontsize=9)
     by_density = [row for row in sparse if not row["causal"] and row["stride"] == 8 and row["scoring"] == "bf16"]
