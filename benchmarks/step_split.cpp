@@ -19,6 +19,7 @@
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "dit/transformer.h"
 #include "dit/weight_table.h"
 
@@ -126,9 +127,10 @@ class StepSplit {
         plan_(mixture_plan(flags, config_)),
         rows_(nlohmann::json::array()) {
     synchronize(at::kCUDA);
-    std::printf("%ld + %ld tokens, %ld double and %ld single blocks of %ld x %ld\n",
-                grid_of(flags_).num_tokens(), flags_.text_tokens, flags_.num_double_blocks,
-                flags_.num_single_blocks, config_.num_heads, config_.head_dim);
+    std::printf(
+        "%ld + %ld tokens, %ld double and %ld single blocks of %ld x %ld, ready in %.1f s\n",
+        grid_of(flags_).num_tokens(), flags_.text_tokens, flags_.num_double_blocks,
+        flags_.num_single_blocks, config_.num_heads, config_.head_dim, watch_.elapsed_ms() * 1e-3);
     std::fflush(stdout);
   }
 
@@ -170,6 +172,15 @@ class StepSplit {
     transformer_.forward(inputs_, attention.at_step(0));
   }
 
+  // Of all products of the blocks, which are nearly all of a step's, in TFLOP.
+  double product_work() const {
+    const auto tokens = static_cast<double>(grid_of(flags_).num_tokens() + flags_.text_tokens);
+    const auto width = static_cast<double>(config_.width());
+    const auto mlp = static_cast<double>(config_.mlp_width);
+    return static_cast<double>(config_.num_layers()) * 2e-12 * tokens * width *
+           (4 * width + 2 * mlp);
+  }
+
   void run_mode(const std::string& mode) {
     auto attention = make_attention(mode);
     const OpTimes watch;
@@ -187,10 +198,11 @@ class StepSplit {
     }
     const double rest_ms = step_ms - attention_ms - product_ms;
     std::printf(
-        "%-8s step %9.1f ms  density %.4f  score %7.1f select %6.1f attend %8.1f  products %7.1f  "
-        "rest %7.1f  %s\n",
+        "%-8s step %9.1f ms  density %.4f  score %7.1f select %6.1f attend %8.1f  products %7.1f "
+        "(%.0f TFLOP/s)  rest %7.1f  %s\n",
         mode.c_str(), step_ms, statistics.mean_density(), times.score_ms, times.select_ms,
-        times.attend_ms, product_ms, rest_ms, statistics.kernels_json().dump().c_str());
+        times.attend_ms, product_ms, product_work() / product_ms * 1e3, rest_ms,
+        statistics.kernels_json().dump().c_str());
     nlohmann::json row = {{"mode", mode},
                           {"step_ms", step_ms},
                           {"density", statistics.mean_density()},
@@ -198,6 +210,7 @@ class StepSplit {
                           {"select_ms", times.select_ms},
                           {"attend_ms", times.attend_ms},
                           {"products_ms", product_ms},
+                          {"products_tflops", product_work() / product_ms * 1e3},
                           {"rest_ms", rest_ms},
                           {"attention_kernels", statistics.kernels_json()},
                           {"operators", nlohmann::json::object()}};
@@ -241,6 +254,7 @@ class StepSplit {
 
   static constexpr double kSmallShare = 5e-4;  // of a step; operators below are not printed
 
+  Stopwatch watch_;
   Flags flags_;
   dit::Config config_;
   dit::Transformer transformer_;
