@@ -11,7 +11,7 @@
 namespace reel::attention {
 
 at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           bool causal, GpuKernels kernels) {
+                           bool causal, [[maybe_unused]] GpuKernels kernels) {
   check_tensor("dense_attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', kAny}, {'D', kAny}});
 #if REEL_CUDA
   if (dense_runs_sm90(q, k, v, kernels)) {

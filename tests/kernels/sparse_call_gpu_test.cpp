@@ -163,6 +163,17 @@ TEST(SparseCallOnHopper, DiagonalPhasesAreScoredByTheKernelsToo) {
   expect_oracle_output(batch, call, result);
 }
 
+TEST(SparseCallOnHopper, Fp16IsSelectedByLibTorchAndAttendedByTheKernel) {
+  REEL_REQUIRE_HOPPER();
+  const Batch drawn = draw(1, 1700, 3, 128);
+  const Batch batch = {drawn.q.to(at::kHalf), drawn.k.to(at::kHalf), drawn.v.to(at::kHalf)};
+  ASSERT_TRUE(kernels_run(batch));
+  const SparseCall call = call_of(batch, 100);
+  const auto result = run(batch, call);
+  EXPECT_EQ(result.out.scalar_type(), at::kHalf);
+  expect_oracle_output(batch, call, result);
+}
+
 TEST(SparseCallOnHopper, WhatDoesNotFitRunsOnLibTorch) {
   REEL_REQUIRE_HOPPER();
   const auto name = [](const Batch& batch, int64_t block) {
