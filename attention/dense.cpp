@@ -17,6 +17,9 @@ at::Tensor dense_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   if (dense_runs_sm90(q, k, v, kernels)) {
     return attend_on_device(q, k, v, /*lists=*/std::nullopt, causal).out;
   }
+  if (dense_runs_mma(q, k, v, kernels)) {
+    return attend_on_device(q, k, v, /*lists=*/std::nullopt, causal, kBestMmaVariant).out;
+  }
 #endif
   const bool grouped = k.size(2) != q.size(2);
   const at::Tensor heads_q = q.transpose(1, 2);

@@ -24,7 +24,13 @@ constexpr std::array kVariants = {
     std::pair{AttendVariant::kLazy, "lazy"},
     std::pair{AttendVariant::kThreeStage, "three_stage"},
     std::pair{AttendVariant::kRelaxed, "relaxed"},
+    std::pair{AttendVariant::kMma, "mma"},
+    std::pair{AttendVariant::kMmaWide, "mma_wide"},
 };
+
+bool runs_anywhere(AttendVariant variant) {
+  return variant == AttendVariant::kMma || variant == AttendVariant::kMmaWide;
+}
 
 // TMA's condition on [B, S, A, D]; strides of single elements are never used.
 bool rows_are_aligned(const at::Tensor& x) {
@@ -52,9 +58,7 @@ void check_lists(const DeviceLists& lists, int64_t num_items, int64_t num_blocks
   }
 }
 
-}  // namespace
-
-bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+bool fits_layout(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   if (!q.is_cuda() || q.dim() != 4 || (q.size(3) != 64 && q.size(3) != 128)) return false;
   if (q.scalar_type() != at::kBFloat16 && q.scalar_type() != at::kHalf) return false;
   for (const at::Tensor& x : {q, k, v}) {
@@ -63,10 +67,25 @@ bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor
       return false;
     }
   }
+  return true;
+}
+
+// 0 if the driver does not say.
+int major_capability(const at::Tensor& on_gpu) {
   int major = 0;
   const auto status =
-      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, q.device().index());
-  return status == cudaSuccess && major == 9;
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, on_gpu.device().index());
+  return status == cudaSuccess ? major : 0;
+}
+
+}  // namespace
+
+bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return fits_layout(q, k, v) && major_capability(q) == 9;
+}
+
+bool fits_attend_mma(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return fits_layout(q, k, v) && major_capability(q) >= 8;
 }
 
 std::string name_of(AttendVariant variant) {
@@ -90,11 +109,12 @@ DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, co
                                     AttendVariant variant) {
   constexpr std::string_view kWhere = "attend_on_device";
   check_tensor(kWhere, q, "q", {{'B', kAny}, {'S', kAny}, {'A', kAny}, {'D', kAny}});
-  if (!fits_attend_sm90(q, k, v)) {
+  const bool portable = runs_anywhere(variant);
+  const bool fits = portable ? fits_attend_mma(q, k, v) : fits_attend_sm90(q, k, v);
+  if (!fits) {
     fail<ShapeError>(kWhere, ": q, k, v do not fit the kernel: got ", q.dtype().name(), " ",
-                     shape_text(q.sizes()),
-                     ", want bf16 or fp16 on compute capability 9.0, D 64 "
-                     "or 128, rows aligned to 16 bytes");
+                     shape_text(q.sizes()), ", want bf16 or fp16 on compute capability ",
+                     portable ? "8.0 or later" : "9.0", ", D 64 or 128, rows aligned to 16 bytes");
   }
   const int64_t num_batches = q.size(0);
   const int64_t num_tokens = q.size(1);
@@ -123,8 +143,9 @@ DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, co
       .head_dim = static_cast<int32_t>(q.size(3)),
       .causal = causal};
   const c10::cuda::CUDAGuard guard(q.device());
-  const auto status = kernels::launch_attend_sm90(
-      params, variant, c10::cuda::getCurrentCUDAStream(q.device().index()).stream());
+  const auto stream = c10::cuda::getCurrentCUDAStream(q.device().index()).stream();
+  const auto status = portable ? kernels::launch_attend_mma(params, variant, stream)
+                               : kernels::launch_attend_sm90(params, variant, stream);
   if (status != cudaSuccess) {
     fail<DeviceError>(kWhere, ": launch failed: ", cudaGetErrorString(status));
   }

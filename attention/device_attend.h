@@ -16,10 +16,15 @@ namespace reel::attention {
 /// capability 9.0, D 64 or 128, D contiguous, rows aligned to 16 bytes.
 bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
-/// The fastest variant as measured (docs/kernels/sparse_forward.md).
-inline constexpr auto kBestAttendVariant = kernels::AttendVariant::kLazy;
+/// True if the mma.sync kernel takes them: the same on compute capability 8.0 or later.
+bool fits_attend_mma(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
-/// "simple", "overlap", "ping_pong", "lazy", "three_stage" or "relaxed".
+/// The fastest variants as measured (docs/kernels/sparse_forward.md), on Hopper and of those that
+/// run on other GPUs too.
+inline constexpr auto kBestAttendVariant = kernels::AttendVariant::kLazy;
+inline constexpr auto kBestMmaVariant = kernels::AttendVariant::kMmaWide;
+
+/// "simple", "overlap", "ping_pong", "lazy", "three_stage", "relaxed", "mma" or "mma_wide".
 std::string name_of(kernels::AttendVariant variant);
 /// Throws ConfigError for another name.
 kernels::AttendVariant parse_attend_variant(const std::string& name);
@@ -36,8 +41,9 @@ struct DeviceAttendResult {
 };
 
 /// softmax(q k^T / sqrt(D)) v over the listed blocks, or over every visible one without lists.
-/// Query blocks with an empty list give 0 and lse = -inf. Tensors must fit_attend_sm90. Throws
-/// ShapeError if they do not, DeviceError if the launch fails.
+/// Query blocks with an empty list give 0 and lse = -inf. Tensors must fit the variant:
+/// fits_attend_mma for kMma and kMmaWide, fits_attend_sm90 for the others. Throws ShapeError if
+/// they do not, DeviceError if the launch fails.
 DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                     const std::optional<DeviceLists>& lists, bool causal,
                                     kernels::AttendVariant variant = kBestAttendVariant);

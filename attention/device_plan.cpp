@@ -91,10 +91,11 @@ ScoreKernel best_score_kernel(const at::Tensor& q, const at::Tensor& k, const Bl
   const auto status =
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, q.device().index());
   if (status != cudaSuccess || major < 8) return ScoreKernel::kNone;
-  const bool fits = (q.size(2) == 64 || q.size(2) == 128) && rows_are_aligned(q) &&
-                    rows_are_aligned(k) &&
-                    (q.stride(1) < q.stride(0)) == (k.stride(1) < k.stride(0));
-  return major == 9 && fits ? ScoreKernel::kSm90 : ScoreKernel::kSimple;
+  const bool fits =
+      (q.size(2) == 64 || q.size(2) == 128) && rows_are_aligned(q) && rows_are_aligned(k);
+  if (!fits) return ScoreKernel::kSimple;
+  const bool same_order = (q.stride(1) < q.stride(0)) == (k.stride(1) < k.stride(0));
+  return major == 9 && same_order ? ScoreKernel::kSm90 : ScoreKernel::kMma;
 }
 
 ScoredOperand scored_operand(const at::Tensor& x, const BlockGrid& grid, ScoreKernel kernel) {
@@ -152,9 +153,17 @@ at::Tensor score_part(const ScoredOperand& q, const ScoredOperand& k, const Bloc
       .causal = grid.causal};
   const c10::cuda::CUDAGuard guard(device);
   const cudaStream_t stream = current_stream(device);
-  check_launch("score", kernel == ScoreKernel::kSimple
-                            ? kernels::launch_score_simple(params, stream)
-                            : kernels::launch_score_sm90(params, tuning, stream));
+  const auto launch = [&] {
+    switch (kernel) {
+      case ScoreKernel::kSimple:
+        return kernels::launch_score_simple(params, stream);
+      case ScoreKernel::kMma:
+        return kernels::launch_score_mma(params, stream);
+      default:
+        return kernels::launch_score_sm90(params, tuning, stream);
+    }
+  };
+  check_launch("score", launch());
   return scores;
 }
 

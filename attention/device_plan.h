@@ -18,13 +18,14 @@ namespace reel::attention {
 /// Which kernel scores.
 enum class ScoreKernel {
   kNone,      ///< none of ours fits: LibTorch's operators
-  kSimple,    ///< plain arithmetic, any GPU of compute capability 8.0 or later
+  kSimple,    ///< plain arithmetic, any GPU of compute capability 8.0 or later: to compare with
+  kMma,       ///< mma.sync and cp.async, compute capability 8.0 or later
   kSm90,      ///< wgmma and TMA, compute capability 9.0
   kSm90E4m3,  ///< the same on q and k rounded to e4m3: twice as fast; D 128
 };
 
 /// The fastest kernel that runs for q, k [S, A, D] where they are: bf16 on a GPU, blocks of 128,
-/// stride 4, 8 or 16, D 64 or 128 (kSimple: any), rows aligned to 16 bytes.
+/// stride 4, 8 or 16, D 64 or 128, rows aligned to 16 bytes (kSimple: any D and rows).
 ScoreKernel best_score_kernel(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid);
 
 /// Queries or keys as a score kernel reads them.

@@ -12,6 +12,7 @@ namespace reel::attention {
 enum class GpuKernels {
   kAuto,      ///< our kernels where they fit and were measured to be no slower than LibTorch's
   kSm90,      ///< our Hopper kernels wherever they fit
+  kMma,       ///< our kernels for compute capability 8.0 and later wherever they fit
   kLibTorch,  ///< cuDNN and LibTorch's operators alone
 };
 
@@ -29,13 +30,22 @@ bool dense_runs_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 bool sparse_runs_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t block,
                       GpuKernels kernels);
 
-/// What dense_attention runs for q, k, v [B, S, A, D]: "sm90 wgmma (lazy)", "cuDNN" or
-/// "LibTorch operators".
+/// True if dense attention runs our mma.sync kernel: kMma alone, cuDNN is as good.
+bool dense_runs_mma(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                    GpuKernels kernels);
+
+/// True if a sparse call does: kAuto takes it where the Hopper kernel does not run, on compute
+/// capability 8.0 or later.
+bool sparse_runs_mma(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t block,
+                     GpuKernels kernels);
+
+/// What dense_attention runs for q, k, v [B, S, A, D]: "sm90 wgmma (lazy)", "sm80 mma.sync
+/// (mma_wide)", "cuDNN" or "LibTorch operators".
 std::string dense_kernel_name(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               GpuKernels kernels);
 
-/// What a sparse call runs for q, k, v [S, A, D]: "sm90 wgmma (lazy)", "LibTorch operators" or
-/// "cpu avx2".
+/// What a sparse call runs for q, k, v [S, A, D]: "sm90 wgmma (lazy)", "sm80 mma.sync (mma_wide)",
+/// "LibTorch operators" or "cpu avx2".
 std::string sparse_kernel_name(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                int64_t block, GpuKernels kernels);
 

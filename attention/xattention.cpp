@@ -122,9 +122,12 @@ std::optional<DevicePlan> plan_by_kernels(const at::Tensor& q, const at::Tensor&
     return std::nullopt;
   }
   const at::Tensor queries = reorder_phases(q, call.grid, call.selection);
+  ScoreKernel kernel = best_score_kernel(queries, k, call.grid);
   // kSimple is slower than LibTorch's products
-  if (best_score_kernel(queries, k, call.grid) != ScoreKernel::kSm90) return std::nullopt;
+  if (kernel != ScoreKernel::kSm90 && kernel != ScoreKernel::kMma) return std::nullopt;
+  if (call.kernels == GpuKernels::kMma) kernel = ScoreKernel::kMma;
   PlanOptions options;
+  options.kernel = kernel;
   options.keep_mass = call.keep_plan;
   return plan_on_device(queries, k, call.grid, call.taus, call.protection, options, moments);
 }
@@ -153,8 +156,8 @@ std::vector<StageBorders> borders_of(const std::vector<TimePoint>& moments,
   return borders;
 }
 
-SparseResult run_by_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                         const SparseCall& call) {
+SparseResult run_by_kernels(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const SparseCall& call, kernels::AttendVariant variant) {
   std::vector<TimePoint> moments;
   auto by_kernels = plan_by_kernels(q, k, call, moments);
   DevicePlan plan = by_kernels ? *std::move(by_kernels) : plan_by_torch(q, k, call, moments);
@@ -164,8 +167,9 @@ SparseResult run_by_sm90(const at::Tensor& q, const at::Tensor& k, const at::Ten
     plan = DevicePlan::of_mask(call.grid.causal ? mask.tril() : mask);
   }
   const auto planned = TimePoint::now(q.device());
-  const auto attended = attend_on_device(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0),
-                                         DeviceLists{plan.keys, plan.counts}, call.grid.causal);
+  const auto attended =
+      attend_on_device(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0),
+                       DeviceLists{plan.keys, plan.counts}, call.grid.causal, variant);
   const auto end = TimePoint::now(q.device());
   const auto num_blocks = static_cast<double>(call.grid.num_blocks());
   return {.out = attended.out[0],
@@ -183,7 +187,8 @@ SparseResult run_by_sm90(const at::Tensor& q, const at::Tensor& k, const at::Ten
 at::Tensor select_mask(const at::Tensor& q, const at::Tensor& k, const SparseCall& call) {
   check_call(q, k, k, call);
 #if REEL_CUDA
-  if (sparse_runs_sm90(q, k, k, call.grid.block, call.kernels)) {
+  if (sparse_runs_sm90(q, k, k, call.grid.block, call.kernels) ||
+      sparse_runs_mma(q, k, k, call.grid.block, call.kernels)) {
     std::vector<TimePoint> moments;
     if (const auto plan = plan_by_kernels(q, k, call, moments)) return plan->mask();
   }
@@ -208,7 +213,12 @@ SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at:
                              const SparseCall& call) {
   check_call(q, k, v, call);
 #if REEL_CUDA
-  if (sparse_runs_sm90(q, k, v, call.grid.block, call.kernels)) return run_by_sm90(q, k, v, call);
+  if (sparse_runs_sm90(q, k, v, call.grid.block, call.kernels)) {
+    return run_by_kernels(q, k, v, call, kBestAttendVariant);
+  }
+  if (sparse_runs_mma(q, k, v, call.grid.block, call.kernels)) {
+    return run_by_kernels(q, k, v, call, kBestMmaVariant);
+  }
 #endif
   return q.is_cpu() ? run_on_cpu(q, k, v, call) : run_by_torch(q, k, v, call);
 }

@@ -31,6 +31,7 @@ struct Flags {
   double tau = 0.9;
   bool causal = false;
   bool simple = false;
+  bool mma = false;
   bool e4m3 = false;
   bool apart = false;
   bool dense = false;
@@ -139,6 +140,8 @@ void run(const Flags& flags) {
                                     .keep_mass = false,
                                     .workspace_bytes = flags.workspace_mib << 20};
   if (flags.simple) measure("simple", inputs, grid, flags, options);
+  options.kernel = ScoreKernel::kMma;
+  if (flags.mma) measure("mma", inputs, grid, flags, options);
   options.kernel = flags.e4m3 || flags.apart ? ScoreKernel::kSm90E4m3 : ScoreKernel::kSm90;
   for (const auto& tuning : flags.tunings) {
     options.tuning = parse_tuning(tuning);
@@ -167,6 +170,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--workspace-mib", flags.workspace_mib);
   app.add_flag("--causal", flags.causal);
   app.add_flag("--simple", flags.simple, "the plain kernel too");
+  app.add_flag("--mma", flags.mma, "the kernel for other GPUs than Hopper's too");
   app.add_flag("--e4m3", flags.e4m3, "score q and k rounded to e4m3");
   app.add_flag("--e4m3-apart", flags.apart, "the same with sums of 128 products added up in fp32");
   app.add_flag("--dense", flags.dense, "cuDNN's dense attention too");

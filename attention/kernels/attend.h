@@ -36,7 +36,8 @@ struct AttendParams {
   bool causal;          // a query sees itself and earlier tokens; lists name no later blocks
 };
 
-/// How the Hopper kernel works; the results differ in rounding at most.
+/// Which kernel runs, and how it works; the results differ in rounding at most. The last two run
+/// on compute capability 8.0 and later, the others on 9.0 alone.
 enum class AttendVariant {
   kSimple,      ///< every product is waited for before the softmax: the one to compare with
   kOverlap,     ///< the next logits and the last values are multiplied during the softmax
@@ -44,6 +45,8 @@ enum class AttendVariant {
   kLazy,        ///< as kPingPong, and sums are rescaled only if a maximum grew
   kThreeStage,  ///< as kLazy, with three stages of keys and values
   kRelaxed,     ///< as kLazy, but a maximum may lag by 2^8 before sums are rescaled
+  kMma,         ///< mma.sync and cp.async, eight warps of 16 queries
+  kMmaWide,     ///< the same, four warps of 32 queries, which read keys and values half as often
 };
 
 /// Writes out and lse of every token. A query block without key blocks gives 0 and lse = -inf. NaN
@@ -52,5 +55,9 @@ enum class AttendVariant {
 /// Does not synchronise. Compute capability 9.0 only.
 cudaError_t launch_attend_sm90(const AttendParams& params, AttendVariant variant,
                                cudaStream_t stream);
+
+/// The same contract for kMma and kMmaWide.
+cudaError_t launch_attend_mma(const AttendParams& params, AttendVariant variant,
+                              cudaStream_t stream);
 
 }  // namespace reel::attention::kernels

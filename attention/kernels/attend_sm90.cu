@@ -29,6 +29,9 @@ cudaError_t launch_bf16(const AttendParams& params, AttendVariant variant, cudaS
       return attend::launch_variant<__nv_bfloat16, kHeadDim, kThreeStage>(params, stream);
     case kRelaxed:
       return attend::launch_variant<__nv_bfloat16, kHeadDim, kRelaxed>(params, stream);
+    case kMma:
+    case kMmaWide:
+      break;
   }
   return cudaErrorInvalidValue;
 }

@@ -1,5 +1,6 @@
 // The parts of attention between the two products: online softmax of logit fragments, packing of
-// weights, and the store of finished rows. Fragments: ptx/wgmma_f16.cuh; a thread has two rows,
+// weights, and the store of finished rows. Fragments: ptx/wgmma_f16.cuh, and those of
+// ptx/mma_sync.cuh lie the same; a thread has two rows,
 // `upper` and the one 8 below it, `lower`; four neighbouring threads share them.
 #pragma once
 
@@ -50,7 +51,8 @@ class Softmax {
   __device__ explicit Softmax(float scale_log2) : scale_log2_(scale_log2) {}
 
   /// Turns logits into weights relative to the new maximum, and adds them up.
-  __device__ void weigh(float (&logits)[64]) {
+  template <int kCount>
+  __device__ void weigh(float (&logits)[kCount]) {
     factor_[0] = weigh_row<0>(logits);
     factor_[1] = weigh_row<1>(logits);
   }
@@ -78,12 +80,12 @@ class Softmax {
   }
 
  private:
-  template <int kLower>
-  __device__ float weigh_row(float (&logits)[64]) {
+  template <int kLower, int kCount>
+  __device__ float weigh_row(float (&logits)[kCount]) {
     constexpr int kFirst = 2 * kLower;
     float larger[2] = {logits[kFirst], logits[kFirst + 1]};
 #pragma unroll
-    for (int i = 1; i < 16; ++i) {
+    for (int i = 1; i < kCount / 4; ++i) {
       larger[0] = fmaxf(larger[0], logits[4 * i + kFirst]);
       larger[1] = fmaxf(larger[1], logits[4 * i + kFirst + 1]);
     }
@@ -100,7 +102,7 @@ class Softmax {
     const float factor = exp2_approx(__fsub_rn(__fmul_rn(before, scale_log2_), shift));
     float sum[2] = {0.0F, 0.0F};
 #pragma unroll
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < kCount / 4; ++i) {
 #pragma unroll
       for (int odd = 0; odd < 2; ++odd) {
         float& logit = logits[4 * i + kFirst + odd];

@@ -54,6 +54,10 @@ struct ScoreTuning {
 /// Any GPU, slow: plain fp32 arithmetic. bf16 only, any D.
 cudaError_t launch_score_simple(const ScoreParams& params, cudaStream_t stream);
 
+/// Compute capability 8.0 or later: mma.sync on tiles that cp.async gathers. bf16 only. Sums do not
+/// depend on the launch's grouping.
+cudaError_t launch_score_mma(const ScoreParams& params, cudaStream_t stream);
+
 /// Compute capability 9.0: wgmma on tiles that TMA gathers. Sums do not depend on the launch's
 /// grouping or tuning, but for ScoreTuning::apart.
 cudaError_t launch_score_sm90(const ScoreParams& params, const ScoreTuning& tuning,

@@ -167,11 +167,15 @@ const Case kMedium[] = {
 };
 
 std::string case_name(const ::testing::TestParamInfo<std::tuple<ScoreKernel, Case>>& info) {
-  const bool simple = std::get<0>(info.param) == ScoreKernel::kSimple;
-  return std::string(simple ? "Simple" : "Sm90") + std::get<1>(info.param).name;
+  const ScoreKernel kernel = std::get<0>(info.param);
+  const char* name = kernel == ScoreKernel::kSimple ? "Simple"
+                     : kernel == ScoreKernel::kMma  ? "Mma"
+                                                    : "Sm90";
+  return std::string(name) + std::get<1>(info.param).name;
 }
 
-const auto kKernels = ::testing::Values(ScoreKernel::kSimple, ScoreKernel::kSm90);
+const auto kKernels =
+    ::testing::Values(ScoreKernel::kSimple, ScoreKernel::kMma, ScoreKernel::kSm90);
 INSTANTIATE_TEST_SUITE_P(Small, ScoreGpu, ::testing::Combine(kKernels, ::testing::ValuesIn(kSmall)),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Medium, ScoreGpu,

@@ -174,6 +174,30 @@ TEST(SparseCallOnHopper, Fp16IsSelectedByLibTorchAndAttendedByTheKernel) {
   expect_oracle_output(batch, call, result);
 }
 
+TEST(SparseCallOnAnyGpu, MmaKernelsScoreSelectAndAttend) {
+  REEL_REQUIRE_GPU();
+  for (const int64_t head_dim : {64, 128}) {
+    for (const bool causal : {false, true}) {
+      SCOPED_TRACE(::testing::Message() << "D " << head_dim << " causal " << causal);
+      const Batch batch = draw(1, 1700, 3, head_dim);
+      SparseCall call = call_of(batch, causal ? 0 : 100, causal);
+      call.kernels = GpuKernels::kMma;
+      if (!sparse_runs_mma(batch.q[0], batch.k[0], batch.v[0], 128, call.kernels)) {
+        GTEST_SKIP() << "needs compute capability 8.0";
+      }
+      const auto result = run(batch, call);
+      EXPECT_TRUE(at::equal(
+          result.mask, oracle_select(testing::over_all_blocks(result.block_mass.cpu(), call.grid),
+                                     call.taus, call.grid, call.protection)));
+      expect_oracle_output(batch, call, result);
+      const at::Tensor dense = dense_attention(batch.q, batch.k, batch.v, causal, GpuKernels::kMma);
+      const at::Tensor theirs =
+          dense_attention(batch.q, batch.k, batch.v, causal, GpuKernels::kLibTorch);
+      EXPECT_LE(relative_l2(dense, theirs.cpu()), 6e-3);
+    }
+  }
+}
+
 TEST(SparseCallOnHopper, WhatDoesNotFitRunsOnLibTorch) {
   REEL_REQUIRE_HOPPER();
   const auto name = [](const Batch& batch, int64_t block) {

@@ -1,4 +1,4 @@
-// The Hopper attention kernel against attention written out in fp32, in all its variants.
+// The attention kernels against attention written out in double precision, in all variants.
 #include "attention/device_attend.h"
 
 #include <ATen/ATen.h>
@@ -21,11 +21,18 @@ struct Inputs {
   at::Tensor q, k, v;  // [B, S, A, D]
 };
 
-// Skips unless a GPU is there that the kernel runs on.
+// Skips unless a GPU is there that the Hopper kernel runs on.
 #define REEL_REQUIRE_HOPPER()                                  \
   REEL_REQUIRE_GPU();                                          \
   if (!fits_attend_sm90(probe(), probe(), probe())) {          \
     GTEST_SKIP() << "the kernel needs compute capability 9.0"; \
+  }
+
+// Skips unless a GPU is there that the variant of the test runs on.
+#define REEL_REQUIRE_GPU_OF(variant)                                 \
+  REEL_REQUIRE_GPU();                                                \
+  if (!runs_here(variant)) {                                         \
+    GTEST_SKIP() << name_of(variant) << " does not run on this GPU"; \
   }
 
 at::TensorOptions gpu(at::ScalarType dtype) {
@@ -34,6 +41,12 @@ at::TensorOptions gpu(at::ScalarType dtype) {
 
 at::Tensor probe() {
   return at::zeros({1, 1, 1, 64}, gpu(at::kBFloat16));
+}
+
+bool runs_here(AttendVariant variant) {
+  const bool portable = variant == AttendVariant::kMma || variant == AttendVariant::kMmaWide;
+  return portable ? fits_attend_mma(probe(), probe(), probe())
+                  : fits_attend_sm90(probe(), probe(), probe());
 }
 
 // As a fused projection gives them: q, k and v are slices of rows of 3 A D elements.
@@ -139,13 +152,13 @@ class DeviceAttendGpu : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(DeviceAttendGpu, OneBlockIsDenseAttention) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   const Inputs inputs = fused_inputs(1, 128, 1, GetParam().dim, at::kBFloat16);
   expect_close(attend(inputs, {}, false), attend_in_fp32(inputs, {}, false));
 }
 
 TEST_P(DeviceAttendGpu, AnyLengthIsDenseAttention) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   for (const int64_t tokens : {1, 127, 129, 256, 384, 1000, 4103}) {
     SCOPED_TRACE(tokens);
     const Inputs inputs = fused_inputs(1, tokens, 3, GetParam().dim, at::kBFloat16);
@@ -154,7 +167,7 @@ TEST_P(DeviceAttendGpu, AnyLengthIsDenseAttention) {
 }
 
 TEST_P(DeviceAttendGpu, CausalRowsSeeThemselvesAndEarlierTokens) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   for (const int64_t tokens : {1, 127, 129, 1000, 2304}) {
     SCOPED_TRACE(tokens);
     const Inputs inputs = fused_inputs(1, tokens, 2, GetParam().dim, at::kBFloat16);
@@ -163,7 +176,7 @@ TEST_P(DeviceAttendGpu, CausalRowsSeeThemselvesAndEarlierTokens) {
 }
 
 TEST_P(DeviceAttendGpu, ListedBlocksAloneAreSeen) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   for (const double density : {0.02, 0.3, 1.0}) {
     SCOPED_TRACE(density);
     const Inputs inputs = fused_inputs(2, 4103, 5, GetParam().dim, at::kBFloat16);
@@ -173,14 +186,14 @@ TEST_P(DeviceAttendGpu, ListedBlocksAloneAreSeen) {
 }
 
 TEST_P(DeviceAttendGpu, CausalListsMayLeaveOutTheDiagonal) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   const Inputs inputs = fused_inputs(1, 1700, 3, GetParam().dim, at::kBFloat16);
   const at::Tensor mask = random_mask(inputs.q, 0.4, true);
   expect_close(attend(inputs, mask, true), attend_in_fp32(inputs, mask, true));
 }
 
 TEST_P(DeviceAttendGpu, EmptyListGivesZerosAndMinusInfinity) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   const Inputs inputs = fused_inputs(1, 1000, 2, GetParam().dim, at::kBFloat16);
   at::Tensor mask = random_mask(inputs.q, 0.5, false);
   mask[1][3].fill_(false);
@@ -191,7 +204,7 @@ TEST_P(DeviceAttendGpu, EmptyListGivesZerosAndMinusInfinity) {
 }
 
 TEST_P(DeviceAttendGpu, HeadsOutsideTokensGiveTheSameBits) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   const Inputs inputs = fused_inputs(2, 700, 3, GetParam().dim, at::kBFloat16);
   const auto strided = attend(inputs, {}, false);
   const auto packed = attend(heads_outside(inputs), {}, false);
@@ -200,7 +213,7 @@ TEST_P(DeviceAttendGpu, HeadsOutsideTokensGiveTheSameBits) {
 }
 
 TEST_P(DeviceAttendGpu, RepeatsGiveTheSameBits) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   const Inputs inputs = fused_inputs(1, 20'000, 7, GetParam().dim, at::kBFloat16);
   const at::Tensor mask = random_mask(inputs.q, 0.2, false);
   const auto first = attend(inputs, mask, false);
@@ -212,7 +225,7 @@ TEST_P(DeviceAttendGpu, RepeatsGiveTheSameBits) {
 }
 
 TEST_P(DeviceAttendGpu, LargeLogitsStayFinite) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   Inputs inputs = fused_inputs(1, 1500, 2, GetParam().dim, at::kBFloat16);
   inputs.q.mul_(20.0);  // logits of +-100: one key takes nearly everything
   const auto result = attend(inputs, {}, false);
@@ -222,7 +235,7 @@ TEST_P(DeviceAttendGpu, LargeLogitsStayFinite) {
 }
 
 TEST_P(DeviceAttendGpu, NanInAKeyShowsInEveryRowThatSeesIt) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   Inputs inputs = fused_inputs(1, 512, 1, GetParam().dim, at::kBFloat16);
   inputs.k[0][200][0][5] = std::nan("");
   at::Tensor mask = at::ones({1, 4, 4}, gpu(at::kBool));
@@ -234,7 +247,7 @@ TEST_P(DeviceAttendGpu, NanInAKeyShowsInEveryRowThatSeesIt) {
 }
 
 TEST_P(DeviceAttendGpu, NothingOutsideTheTensorsIsReadOrWritten) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   // NaN before and after the tokens of a slice must not reach the result
   const int64_t dim = GetParam().dim;
   const at::Tensor all = at::full({1, 600, 3, 2, dim}, std::nan(""), gpu(at::kBFloat16));
@@ -245,7 +258,7 @@ TEST_P(DeviceAttendGpu, NothingOutsideTheTensorsIsReadOrWritten) {
 }
 
 TEST_P(DeviceAttendGpu, SampledRowsOfAFullVideoAreRight) {
-  REEL_REQUIRE_HOPPER();
+  REEL_REQUIRE_GPU_OF(GetParam().variant);
   for (const int64_t text : {0, 17, 256}) {
     SCOPED_TRACE(text);
     const int64_t tokens = 118'800 + text;
@@ -273,7 +286,8 @@ std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto variant :
        {AttendVariant::kSimple, AttendVariant::kOverlap, AttendVariant::kPingPong,
-        AttendVariant::kLazy, AttendVariant::kThreeStage, AttendVariant::kRelaxed}) {
+        AttendVariant::kLazy, AttendVariant::kThreeStage, AttendVariant::kRelaxed,
+        AttendVariant::kMma, AttendVariant::kMmaWide}) {
     cases.push_back({variant, 64});
     cases.push_back({variant, 128});
   }
@@ -289,10 +303,14 @@ TEST(DeviceAttendHalfGpu, Fp16IsMorePreciseThanBf16) {
   REEL_REQUIRE_HOPPER();
   for (const int64_t dim : {64, 128}) {
     const Inputs inputs = fused_inputs(1, 1000, 3, dim, at::kHalf);
-    const auto result = attend_on_device(inputs.q, inputs.k, inputs.v, {}, false);
     const Expected expected = attend_in_fp32(inputs, {}, false);
-    EXPECT_LE(relative_error(result.out, expected.out), 5e-4);
-    EXPECT_LE(largest_error(result.lse, expected.lse), 2e-3);
+    for (const auto variant :
+         {AttendVariant::kLazy, AttendVariant::kMma, AttendVariant::kMmaWide}) {
+      SCOPED_TRACE(name_of(variant));
+      const auto result = attend_on_device(inputs.q, inputs.k, inputs.v, {}, false, variant);
+      EXPECT_LE(relative_error(result.out, expected.out), 5e-4);
+      EXPECT_LE(largest_error(result.lse, expected.lse), 2e-3);
+    }
   }
 }
 
@@ -318,6 +336,12 @@ TEST(DeviceAttendHalfGpu, RefusesWhatTheKernelCannotRead) {
   } catch (const ShapeError& error) {
     EXPECT_NE(std::string(error.what()).find("do not fit the kernel"), std::string::npos);
   }
+}
+
+TEST(AttendVariants, NothingOnACpuFits) {
+  const at::Tensor x = at::zeros({1, 1, 1, 64}, at::kBFloat16);
+  EXPECT_FALSE(fits_attend_sm90(x, x, x));
+  EXPECT_FALSE(fits_attend_mma(x, x, x));
 }
 
 TEST(AttendVariants, NamesCanBeParsedBack) {

@@ -20,17 +20,22 @@ TEST(GpuKernels, TheCpuIsNamedAfterItsInstructions) {
   EXPECT_EQ(dense_kernel_name(batch, batch, batch, GpuKernels::kAuto), "LibTorch operators");
 }
 
-TEST(GpuKernels, NothingOfHopperRunsOnACpuEvenIfForced) {
+TEST(GpuKernels, NothingOfAGpuRunsOnACpuEvenIfForced) {
   const at::Tensor x = at::zeros({300, 2, 128}, at::kBFloat16);
   EXPECT_FALSE(sparse_runs_sm90(x, x, x, 128, GpuKernels::kSm90));
+  EXPECT_FALSE(sparse_runs_mma(x, x, x, 128, GpuKernels::kMma));
   const at::Tensor batch = x.unsqueeze(0);
   EXPECT_FALSE(dense_runs_sm90(batch, batch, batch, GpuKernels::kSm90));
+  EXPECT_FALSE(dense_runs_mma(batch, batch, batch, GpuKernels::kMma));
 }
 
-TEST(GpuKernels, OnlyComputeCapability90HasThemToday) {
-  EXPECT_EQ(gpu_kernel_names(8).dense, "cuDNN");
-  EXPECT_EQ(gpu_kernel_names(8).sparse, "LibTorch operators");
-  EXPECT_EQ(gpu_kernel_names(10).sparse, "LibTorch operators");
+TEST(GpuKernels, NamesFollowTheComputeCapability) {
+  const char* ours = REEL_CUDA ? "sm80 mma.sync (mma_wide)" : "LibTorch operators";
+  EXPECT_EQ(gpu_kernel_names(7).sparse, "LibTorch operators");
+  for (const int major : {8, 10, 12}) {
+    EXPECT_EQ(gpu_kernel_names(major).dense, "cuDNN");
+    EXPECT_EQ(gpu_kernel_names(major).sparse, ours);
+  }
   EXPECT_EQ(gpu_kernel_names(9).sparse, REEL_CUDA ? "sm90 wgmma (lazy)" : "LibTorch operators");
 }
 
