@@ -199,7 +199,7 @@ const std::vector<CommandInfo>& command_table() {
      "sparsereel probe dit --model ckpts --in inputs.safetensors --out velocity.safetensors", kProbe},
     {"inspect", "PATH", "Show weights, a checkpoint folder, latents, a video's metadata, a density or a recall file.",
      "sparsereel inspect cat.mp4 --json", kInspect},
-    {"metrics", "REFERENCE VIDEOS", "Compare finished videos with their references: PSNR and SSIM.\nTwo files, or two folders whose videos pair by name.",
+    {"metrics", "REFERENCE VIDEOS", "Compare finished videos with their references: PSNR, SSIM, LPIPS.\nTwo files, or two folders whose videos pair by name.",
      "sparsereel metrics runs/dense/videos runs/sparse/videos", kMetrics},
     {"compare", "-p TEXT|--prompts FILE --model DIR [--with LIST]",
      "Render prompts dense and with other attention from the same noise, and compare: density, PSNR, SSIM, time.",

@@ -1,17 +1,13 @@
 // `sparsereel generate`: one prompt, one or more clips.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "app/clip_files.h"
 #include "app/commands.h"
 #include "app/config_file.h"
-#include "app/exit_code.h"
 #include "app/generate_plan.h"
+#include "app/render_clips.h"
 #include "app/request_flags.h"
-#include "app/signals.h"
-#include "pipeline/text_to_video.h"
 
 namespace reel::app {
 namespace {
@@ -50,19 +46,14 @@ int run_generate(const ParsedFlags& flags, Console& console) {
     return 0;
   }
 
-  at::set_num_threads(plan.request.compute.threads);
-  make_output_folders(plan.outputs);
-  const auto progress = make_progress(mode, console);
-  ClipFiles files(plan.request, plan.outputs, plan.encoder, *progress);
-  try {
-    pipeline::generate(plan.request, plan.model, files, *progress,
-                       pipeline::StopRequest(watch_signals()));
-  } catch (...) {
-    const Failure failure = describe_failure(std::current_exception());
-    progress->clip_failed(failure.message, failure.exit_code);
-    rescue(files, console, [&](const ClipFiles::Rest& rest) { return how_to_go_on(plan, rest); });
-    throw;
-  }
+  render_clips(
+      {.request = plan.request,
+       .model = plan.model,
+       .outputs = plan.outputs,
+       .encoder = plan.encoder,
+       .job = nullptr,
+       .how_to_go_on = [&](const ClipFiles::Rest& rest) { return how_to_go_on(plan, rest); }},
+      mode, console);
   return 0;
 }
 

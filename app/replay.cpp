@@ -1,20 +1,16 @@
 // `sparsereel replay FILE.mp4`: the same frames again, from the video's metadata alone.
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
-#include "app/clip_files.h"
 #include "app/commands.h"
-#include "app/exit_code.h"
 #include "app/help.h"
 #include "app/known_model.h"
 #include "app/recorded_run.h"
+#include "app/render_clips.h"
 #include "app/request_flags.h"
-#include "app/signals.h"
 #include "core/device.h"
 #include "core/printable.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/noise.h"
-#include "pipeline/text_to_video.h"
 
 namespace reel::app {
 namespace {
@@ -147,24 +143,19 @@ int run_replay(const ParsedFlags& flags, Console& console) {
         1, ' ', false, nlohmann::json::error_handler_t::replace));
     return 0;
   }
-  at::set_num_threads(plan.request.compute.threads);
-  make_output_folders(plan.outputs);
-  const auto progress = make_progress(mode, console);
-  ClipFiles files(plan.request, plan.outputs, plan.encoder, *progress);
-  const auto job = plan.recorded.metadata.find("job");
-  if (job != plan.recorded.metadata.end()) files.set_job(*job);
-  try {
-    pipeline::generate(plan.request, plan.model, files, *progress,
-                       pipeline::StopRequest(watch_signals()));
-  } catch (...) {
-    const Failure failure = describe_failure(std::current_exception());
-    progress->clip_failed(failure.message, failure.exit_code);
-    rescue(files, console, [&](const ClipFiles::Rest& rest) {
-      return rest.finished ? "'sparsereel decode' makes the video" : std::string("run it again");
-    });
-    throw;
-  }
-  return tell_result(plan, origin, files.metadata(), console);
+  const auto metadata = render_clips({.request = plan.request,
+                                      .model = plan.model,
+                                      .outputs = plan.outputs,
+                                      .encoder = plan.encoder,
+                                      .job = plan.recorded.metadata.value("job", nlohmann::json()),
+                                      .how_to_go_on =
+                                          [](const ClipFiles::Rest& rest) {
+                                            return rest.finished
+                                                       ? "'sparsereel decode' makes the video"
+                                                       : std::string("run it again");
+                                          }},
+                                     mode, console);
+  return tell_result(plan, origin, metadata, console);
 }
 
 }  // namespace reel::app
