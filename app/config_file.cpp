@@ -17,10 +17,18 @@ using Keys = std::map<std::string, const Flag*>;
 
 const std::map<std::string_view, std::string>& sections() {
   static const std::map<std::string_view, std::string> kSections = {
-      {"Prompt", "request"},    {"Size", "request"}, {"Sampling", "request"},
-      {"Model", "model"},       {"VAE", "vae"},      {"Attention", "attention"},
-      {"Encoder", "encoder"},   {"Jobs", "jobs"},    {"Output", "output"},
-      {"Messages", "messages"}, {"Device", "device"}};
+      {"Prompt", "request"},
+      {"Size", "request"},
+      {"Sampling", "request"},
+      {"Model", "model"},
+      {"VAE", "vae"},
+      {"Attention", "attention"},
+      {"Selection of blocks", "attention"},
+      {"Encoder", "encoder"},
+      {"Jobs", "jobs"},
+      {"Output", "output"},
+      {"Messages", "messages"},
+      {"Device", "device"}};
   return kSections;
 }
 

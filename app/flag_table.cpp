@@ -18,6 +18,7 @@ constexpr std::string_view kSizes = "Size";
 constexpr std::string_view kSampling = "Sampling";
 constexpr std::string_view kModel = "Model";
 constexpr std::string_view kAttention = "Attention";
+constexpr std::string_view kSelection = "Selection of blocks";
 constexpr std::string_view kVae = "VAE";
 constexpr std::string_view kEncoder = "Encoder";
 constexpr std::string_view kOutput = "Output";
@@ -93,13 +94,13 @@ const std::vector<Flag>& flag_table() {
     {kAttention, kBoth, "--dense-sigma", kOne, "SIGMA", "", "steps that start at this noise level or above stay dense"},
     {kAttention, kBoth, "--schedule", kOne, "FILE", "", "JSON rules by step, layer and head"},
     {kAttention, kBoth, "--head-tau", kOne, "FILE", "", "JSON table of tau by layer and head"},
-    {kAttention, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
-    {kAttention, kBoth, "--select", kOne, "PATTERN", "antidiagonal", "how blocks are scored: antidiagonal, or diagonal, random[=SEED], mean-pool to compare with"},
-    {kAttention, kBoth, "--rule", kOne, "RULE", "tau", "how many a row takes: tau, or top-k=N, top-ratio=R to compare with"},
-    {kAttention, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
-    {kAttention, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
     {kAttention, kRender, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
     {kAttention, kRender, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
+    {kSelection, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
+    {kSelection, kBoth, "--select", kOne, "PATTERN", "antidiagonal", "how blocks are scored: antidiagonal, or diagonal, random[=SEED], mean-pool to compare with"},
+    {kSelection, kBoth, "--rule", kOne, "RULE", "tau", "how many a row takes: tau, or top-k=N, top-ratio=R to compare with"},
+    {kSelection, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
+    {kSelection, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
 
     {kVae, kBoth | kDecode, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
     {kVae, kBoth | kDecode, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -12,6 +13,30 @@ namespace reel::app {
 namespace {
 
 constexpr size_t kHelpColumn = 34;
+constexpr size_t kColumns = 100;
+
+// `left`, then `right` from `column` on, wrapped between words; each of its lines is a paragraph.
+std::string in_columns(const std::string& left, const std::string& right, size_t column) {
+  const std::string indent(column, ' ');
+  const bool shares_line = left.size() < column || column == 0;
+  std::string text = shares_line ? "" : left + '\n';
+  std::string line = shares_line ? left + indent.substr(left.size()) : indent;
+  std::istringstream paragraphs(right);
+  for (std::string paragraph; std::getline(paragraphs, paragraph); line = indent) {
+    std::istringstream words(paragraph);
+    bool is_first = true;
+    for (std::string word; words >> word; is_first = false) {
+      if (!is_first && line.size() + 1 + word.size() > kColumns) {
+        text += line + '\n';
+        line = indent;
+        is_first = true;
+      }
+      line += (is_first ? "" : " ") + word;
+    }
+    text += line + '\n';
+  }
+  return text;
+}
 
 // "-p, --prompt TEXT": the short and the canonical spelling.
 std::string left_side(const Flag& flag) {
@@ -37,6 +62,35 @@ std::string right_side(const Flag& flag) {
   return text;
 }
 
+// True if a quotation has begun in `text` and not ended.
+bool is_quoted(const std::string& text) {
+  return std::count(text.begin(), text.end(), '"') % 2 == 1;
+}
+
+// A command line over several lines, as a shell takes it: only whole arguments move on.
+std::string example_lines(std::string_view example) {
+  const std::string indent(sizeof("example: ") - 1, ' ');
+  std::string text;
+  std::string line = "example:";
+  std::string flag;  // an option waits for its value
+  std::istringstream words{std::string(example)};
+  const auto take = [&] {
+    if (flag.empty()) return;
+    if (line.size() + 1 + flag.size() + 2 > kColumns) {
+      text += line + " \\\n";
+      line = indent.substr(1);
+    }
+    line += ' ' + flag;
+    flag.clear();
+  };
+  for (std::string word; words >> word;) {
+    if (word.starts_with('-') && !is_quoted(flag)) take();
+    flag += (flag.empty() ? "" : " ") + word;
+  }
+  take();
+  return text + line + '\n';
+}
+
 }  // namespace
 
 std::string program_help() {
@@ -46,7 +100,7 @@ std::string program_help() {
   for (const auto& command : command_table()) {
     if (command.command == 0) continue;
     const std::string help(command.help);
-    text << fmt::format("  {:<17}{}\n", command.name, help.substr(0, help.find('\n')));
+    text << in_columns(fmt::format("  {}", command.name), help.substr(0, help.find('\n')), 19);
   }
   text << "\n'sparsereel COMMAND --help' lists the flags of a command, 'sparsereel --version' what "
           "this\nprogram was built with.\n";
@@ -55,8 +109,8 @@ std::string program_help() {
 
 std::string command_help(const CommandInfo& command) {
   std::ostringstream text;
-  text << command.help << "\n\nusage: sparsereel " << command.name << ' ' << command.arguments
-       << " [flags]\n";
+  text << in_columns("", std::string(command.help), 0)
+       << fmt::format("\nusage: sparsereel {} {} [flags]\n", command.name, command.arguments);
   std::string_view group;
   for (const auto& flag : flags_of(static_cast<Command>(command.command))) {
     if (flag.later) continue;
@@ -64,15 +118,9 @@ std::string command_help(const CommandInfo& command) {
     group = flag.group;
     const std::string left = "  " + left_side(flag);
     const std::string right = right_side(flag);
-    if (right.empty()) {
-      text << left << '\n';
-    } else if (left.size() < kHelpColumn) {
-      text << fmt::format("{:<{}}{}\n", left, kHelpColumn, right);
-    } else {
-      text << fmt::format("{}\n{:<{}}{}\n", left, "", kHelpColumn, right);
-    }
+    text << (right.empty() ? left + '\n' : in_columns(left, right, kHelpColumn));
   }
-  text << "\nexample: " << command.example << '\n';
+  text << '\n' << example_lines(command.example);
   return text.str();
 }
 

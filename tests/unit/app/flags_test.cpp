@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
 
 #include "app/help.h"
 #include "core/error.h"
@@ -39,6 +40,27 @@ TEST(FlagTable, SpellsNothingTwiceWithinACommand) {
       for (const auto& name : flag.all_names()) EXPECT_TRUE(seen.insert(name).second) << name;
     }
   }
+}
+
+TEST(Help, FitsAScreenPerGroup) {
+  constexpr size_t kColumns = 100;
+  constexpr int kLines = 25;
+  for (const auto& info : command_table()) {
+    if (info.command == 0) continue;
+    std::istringstream lines(command_help(info));
+    int of_group = 0;
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), kColumns) << info.name << ": " << line;
+      of_group = line.empty() ? 0 : of_group + 1;
+      EXPECT_LE(of_group, kLines) << info.name << ": the group of " << line;
+    }
+  }
+}
+
+TEST(Help, ExamplesAreStillCommandsWhenTheyTakeTwoLines) {
+  const std::string help = command_help(command("sweep"));
+  EXPECT_THAT(help, HasSubstr("--grid \"tau=0.8,0.9; stride=8,16\" \\\n         --output-dir"));
+  EXPECT_THAT(help, Not(HasSubstr("\\\n\n")));
 }
 
 TEST(FlagTable, HasEveryAcceptedSpelling) {
