@@ -51,6 +51,8 @@ def main() -> None:
         for row in sparse if row["tau"] == 0.9
     ]
     draw(left, lines_of(at_tau, "name", "length"), str)
+    left.set_yscale("linear")  # within a factor of 2, where a log scale has no ticks
+    left.yaxis.set_major_formatter("{x:g}x")
     left.set_xscale("log", base=2)
     left.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1024:g}k")
     left.set_xlabel("tokens")
