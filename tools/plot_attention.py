@@ -55,6 +55,7 @@ def main() -> None:
     left.yaxis.set_major_formatter("{x:g}x")
     left.set_xscale("log", base=2)
     left.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1024:g}k")
+    left.legend(fontsize=7, loc="lower right")
     left.set_xlabel("tokens")
     left.set_title("whole call at tau .9", fontsize=9)
     by_density = [row for row in sparse if not row["causal"] and row["stride"] == 8 and row["scoring"] == "bf16"]
