@@ -72,6 +72,10 @@ void take_prompts(const RequestOptions& options, GenerationRequest& request, Pro
     if (auto prompt = read_prompt(*options.prompt_file, problems)) {
       request.prompt = std::move(*prompt);
       check_utf8("--prompt-file", request.prompt, problems);
+      if (request.prompt.empty()) {
+        problems.add("--prompt-file: ", options.prompt_file->string(),
+                     ": is empty: want a text (--prompt \"\" asks for none)");
+      }
     }
   } else {
     problems.add("--prompt: is missing: want a text, or --prompt-file FILE");

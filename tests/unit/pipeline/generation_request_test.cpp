@@ -146,7 +146,8 @@ TEST(GenerationRequest, TakesAFilesWholeContentWithoutTheNewlineAtItsEnd) {
   EXPECT_EQ(prompt_of("two\nlines \n"), "two\nlines ");
   EXPECT_EQ(prompt_of("dos\r\n"), "dos");
   EXPECT_EQ(prompt_of("\n\n"), "\n");
-  EXPECT_EQ(prompt_of(""), "");
+  options.prompt_file = folder.write("prompt.txt", "\n");
+  EXPECT_THAT(make(options).problems, ElementsAre(HasSubstr("prompt.txt: is empty: want a text")));
   options.prompt_file = folder.path();
   EXPECT_THAT(make(options).problems, ElementsAre(HasSubstr("--prompt-file: cannot be read")));
   options.prompt_file = folder / "absent";
