@@ -1,9 +1,14 @@
 // `sparsereel doctor`: what this machine and a model folder offer, what is wrong, what to do.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 
 #include "app/commands.h"
 #include "app/request_flags.h"
@@ -58,12 +63,26 @@ class Examination {
   int exit_code_ = 0;
 };
 
-std::string cpu_model() {
+// What follows a key of /proc/cpuinfo, the same for every core that the program may run on.
+std::string cpu_info(std::string_view key) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    if (line.starts_with(key)) return line.substr(std::min(line.find(':') + 2, line.size()));
   }
   return "unknown";
+}
+
+// Instruction sets that kernels of ours or LibTorch's choose by, as Linux names them.
+std::vector<std::string> cpu_features() {
+  constexpr std::array kKnown = {"sse4_2",   "avx2",     "fma",         "f16c",     "avx512f",
+                                 "avx512bw", "avx512vl", "avx512_bf16", "amx_bf16", "amx_int8"};
+  std::istringstream words(cpu_info("flags"));
+  const std::set<std::string> present{std::istream_iterator<std::string>(words), {}};
+  std::vector<std::string> features;
+  for (const char* name : kKnown) {
+    if (present.count(name) > 0) features.emplace_back(name);
+  }
+  return features;
 }
 
 double gigabytes(int64_t bytes) {
@@ -74,11 +93,15 @@ double gigabytes(int64_t bytes) {
 void Examination::examine_cpu() {
   const int64_t free = pipeline::free_bytes(at::kCPU);
   const std::string kernels = attention::best_cpu_kernels().name;
-  facts_["cpu"] = {{"model", cpu_model()},
+  const std::string model = cpu_info("model name");
+  const auto features = cpu_features();
+  facts_["cpu"] = {{"model", model},
+                   {"features", features},
                    {"usable_cores", num_usable_cores()},
                    {"attention_kernels", kernels},
                    {"free_bytes", free}};
-  add_line("CPU", fmt::format("{}, {} usable cores", cpu_model(), num_usable_cores()));
+  add_line("CPU", fmt::format("{}, {} usable cores", model, num_usable_cores()));
+  add_line("CPU features", fmt::format("{}", fmt::join(features, " ")));
   add_line("CPU attention", "dense: LibTorch; sparse: " + kernels + " kernels");
   add_line("host memory", fmt::format("{:.1f} GB can be taken", gigabytes(free)));
 }

@@ -12,6 +12,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -27,6 +28,8 @@ TEST_F(ProgramDoctor, DescribesTheMachineForPeopleAndAsJson) {
   EXPECT_EQ(facts["format"], 1);
   EXPECT_EQ(facts["cpu"]["usable_cores"], num_usable_cores());
   EXPECT_GT(facts["cpu"]["free_bytes"], 0);
+  // the program does not start without AVX2
+  EXPECT_THAT(facts["cpu"]["features"].get<std::vector<std::string>>(), Contains("avx2"));
   EXPECT_EQ(facts["gpu"]["devices"].empty(), !has_gpu());
   EXPECT_EQ(facts["ffmpeg"]["encoders"]["libx264"], true);
   EXPECT_FALSE(facts.contains("model"));
