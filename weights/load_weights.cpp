@@ -1,15 +1,19 @@
 #include "weights/load_weights.h"
 
+#include <ATen/ops/empty.h>
 #include <c10/core/ScalarType.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <unordered_set>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "core/problems.h"
 #include "core/tensor_check.h"
+#include "weights/transfer.h"
 
 namespace reel::weights {
 namespace {
@@ -56,8 +60,10 @@ class ProgressMeter {
   ProgressMeter(const LoadProgress& progress, uint64_t total)
       : progress_(progress), total_(total) {}
 
-  void add(uint64_t bytes) {
-    done_ += bytes;
+  void add(uint64_t bytes) { reach(done_ + bytes); }
+
+  void reach(uint64_t done) {
+    done_ = done;
     const uint64_t percent = total_ == 0 ? 100 : done_ * 100 / total_;
     if (progress_ && percent > percent_) progress_(done_, total_);
     percent_ = percent;
@@ -81,6 +87,41 @@ void prefetch(const TensorSource& source, const Recipe& recipe) {
     const TensorInfo& info = *source.find(part.name);
     info.file->prefetch(info.offset, info.bytes);
   }
+}
+
+uint64_t stored_bytes(const TensorSource& source, const std::vector<Recipe>& recipes) {
+  uint64_t bytes = 0;
+  for (const auto& recipe : recipes) bytes += stored_bytes(source, recipe);
+  return bytes;
+}
+
+int num_threads(uint64_t bytes) {
+  constexpr uint64_t kWorthAThread = 64U << 20;
+  constexpr uint64_t kMostThreads = 8;  // fill the bus; more of them only wait for it
+  const auto cores = static_cast<uint64_t>(num_usable_cores());
+  return static_cast<int>(std::min({1 + bytes / kWorthAThread, kMostThreads, cores}));
+}
+
+// All but the checks.
+void fill(const std::map<std::string, at::Tensor>& targets, const TensorSource& source,
+          const std::vector<Recipe>& recipes, const LoadProgress& progress) {
+  const uint64_t total = stored_bytes(source, recipes);
+  ProgressMeter meter(progress, total);
+  std::vector<Transfer> transfers;
+  uint64_t scattered = 0;
+  for (const auto& recipe : recipes) {
+    const at::Tensor& target = targets.at(recipe.target.name);
+    if (auto planned = plan_transfers(source, recipe, target)) {
+      std::move(planned->begin(), planned->end(), std::back_inserter(transfers));
+      continue;
+    }
+    const auto part = [&](const std::string& name) { return source.tensor(name); };
+    at::Tensor(target).copy_(assemble_one(recipe, part, target.device(), target.scalar_type()));
+    scattered += stored_bytes(source, recipe);
+    meter.reach(scattered);
+  }
+  run_transfers(std::move(transfers), num_threads(total),
+                [&](uint64_t done) { meter.reach(scattered + done); });
 }
 
 }  // namespace
@@ -131,11 +172,17 @@ WeightStore load_weights(const std::string& where, const TensorSource& source,
                          const std::vector<Recipe>& recipes, const UnusedNames& unused,
                          at::Device device, at::ScalarType dtype, const LoadProgress& progress) {
   check_weights(where, source, recipes, unused);
-  uint64_t total = 0;
-  for (const auto& recipe : recipes) total += stored_bytes(source, recipe);
-  ProgressMeter meter(progress, total);
-  const auto part = [&](const std::string& name) { return source.tensor(name); };
   std::map<std::string, at::Tensor> tensors;
+  if (!device.is_cpu()) {
+    const auto options = at::TensorOptions().dtype(dtype).device(device);
+    for (const auto& recipe : recipes) {
+      tensors[recipe.target.name] = at::empty(recipe.target.shape, options);
+    }
+    fill(tensors, source, recipes, progress);
+    return WeightStore(std::move(tensors));
+  }
+  ProgressMeter meter(progress, stored_bytes(source, recipes));
+  const auto part = [&](const std::string& name) { return source.tensor(name); };
   for (size_t i = 0; i < recipes.size(); ++i) {
     // While one tensor is copied, the disk already reads the next.
     if (i + 1 < recipes.size()) prefetch(source, recipes[i + 1]);
@@ -143,6 +190,13 @@ WeightStore load_weights(const std::string& where, const TensorSource& source,
     meter.add(stored_bytes(source, recipes[i]));
   }
   return WeightStore(std::move(tensors));
+}
+
+void load_weights_into(const std::map<std::string, at::Tensor>& targets, const std::string& where,
+                       const TensorSource& source, const std::vector<Recipe>& recipes,
+                       const UnusedNames& unused, const LoadProgress& progress) {
+  check_weights(where, source, recipes, unused);
+  fill(targets, source, recipes, progress);
 }
 
 }  // namespace reel::weights

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,13 +33,21 @@ using LoadProgress = std::function<void(uint64_t done_bytes, uint64_t total_byte
 void check_weights(const std::string& where, const TensorSource& source,
                    const std::vector<Recipe>& recipes, const UnusedNames& unused);
 
-/// Checks as check_weights() does, then builds every internal tensor as `dtype` on `device`, part
-/// by part: host memory holds at most one part twice. On the CPU a tensor that the file has in
-/// `dtype` and in one part shares the file's memory and must never be written to. `progress`, if
-/// any, is called at most about 100 times, at last with done == total.
+/// Checks as check_weights() does, then builds every internal tensor as `dtype` on `device`. On the
+/// CPU that goes part by part: host memory holds at most one part twice, and a tensor that the file
+/// has in `dtype` and in one part shares the file's memory and must never be written to. To a GPU
+/// several threads read, and host memory holds 16 MiB for each of them (transfer.h). `progress`, if
+/// any, is called at most about 100 times, at last with done == total; what it throws ends the
+/// loading.
 WeightStore load_weights(const std::string& where, const TensorSource& source,
                          const std::vector<Recipe>& recipes, const UnusedNames& unused,
                          at::Device device, at::ScalarType dtype,
                          const LoadProgress& progress = nullptr);
+
+/// The same into tensors that are there: `targets` holds one for each recipe under its internal
+/// name, contiguous, of the recipe's shape, each of any float dtype and on the CPU or the one GPU.
+void load_weights_into(const std::map<std::string, at::Tensor>& targets, const std::string& where,
+                       const TensorSource& source, const std::vector<Recipe>& recipes,
+                       const UnusedNames& unused, const LoadProgress& progress = nullptr);
 
 }  // namespace reel::weights

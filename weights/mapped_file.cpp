@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 
@@ -18,19 +19,20 @@ namespace {
   fail<WeightError>(path.string(), ": ", what, ": ", std::strerror(errno));
 }
 
-// Closes at the end of the scope; the mapping does not need the descriptor.
+// Closes at the end of the scope unless it is taken.
 struct Descriptor {
   int number;
   ~Descriptor() {
     if (number >= 0) ::close(number);
   }
+  int take() { return std::exchange(number, -1); }
 };
 
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   // A FIFO without a writer must not hang us before it can be refused.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.number < 0) fail_with_errno(path, "cannot be opened");
   struct stat status {};
   if (::fstat(file.number, &status) != 0) fail_with_errno(path, "cannot be examined");
@@ -42,11 +44,23 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     if (address == MAP_FAILED) fail_with_errno(path, "cannot be mapped into memory");
     bytes = {static_cast<const char*>(address), size};
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, file.take(), bytes));
 }
 
-MappedFile::MappedFile(std::filesystem::path path, std::span<const char> bytes)
-    : path_(std::move(path)), bytes_(bytes) {}
+MappedFile::MappedFile(std::filesystem::path path, int descriptor, std::span<const char> bytes)
+    : path_(std::move(path)), descriptor_(descriptor), bytes_(bytes) {}
+
+void MappedFile::read(uint64_t offset, std::span<char> into) const {
+  while (!into.empty()) {
+    const ssize_t count =
+        ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_with_errno(path_, "cannot be read");
+    if (count == 0) fail<WeightError>(path_.string(), ": has become shorter while it was read");
+    into = into.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+}
 
 void MappedFile::prefetch(uint64_t offset, uint64_t bytes) const {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -59,6 +73,7 @@ void MappedFile::prefetch(uint64_t offset, uint64_t bytes) const {
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+  ::close(descriptor_);
 }
 
 }  // namespace reel::weights

@@ -148,6 +148,109 @@ TEST_F(LoadWeights, ShowsProgressInAtMostAHundredSteps) {
   EXPECT_EQ(calls.back(), total);
 }
 
+// The targets of all recipes, filled with what no weight is.
+std::map<std::string, at::Tensor> targets_of(const std::vector<Recipe>& recipes,
+                                             const at::TensorOptions& options) {
+  std::map<std::string, at::Tensor> targets;
+  for (const auto& recipe : recipes) {
+    targets[recipe.target.name] = at::full(recipe.target.shape, 1e3, options);
+  }
+  return targets;
+}
+
+TEST_F(LoadWeights, FillsTensorsThatAreThere) {
+  published_["model.layers.0.q.bias"] = published_["model.layers.0.q.bias"].to(at::kBFloat16);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    auto want = load(published_, dtype);
+    const auto targets = targets_of(recipes_, dtype);
+    load_weights_into(targets, "llama", source(published_), recipes_, unused_);
+    for (const auto& [name, target] : targets) EXPECT_TRUE(target.equal(want.take(name))) << name;
+  }
+}
+
+// Ten megabytes to the tensor: more than one transfer, several threads, an odd number of rows.
+class LoadLargeWeights : public LoadWeights {
+ protected:
+  LoadLargeWeights() {
+    WeightTable table;
+    for (int i = 0; i < 9; ++i) table.add_linear("wide." + std::to_string(i), 1998, 2503, false);
+    recipes_ = recipes_for(table, {{"wide.{}", {{"a.{}", 1501}, {"b.{}"}}},
+                                   {"wide.8", {{"swapped"}}, Assembly::kSwapHalves}});
+    for (const auto& recipe : recipes_) {
+      for (const auto& part : recipe.parts) tensors_[part.name] = at::randn(part.shape);
+    }
+    unused_ = {};
+  }
+
+  void expect_equal_to_plain(const std::map<std::string, at::Tensor>& targets,
+                             at::ScalarType dtype) {
+    const auto part = [&](const std::string& name) { return tensors_.at(name); };
+    for (const auto& recipe : recipes_) {
+      EXPECT_TRUE(
+          targets.at(recipe.target.name).cpu().equal(assemble_one(recipe, part, at::kCPU, dtype)))
+          << recipe.target.name;
+    }
+  }
+
+  Tensors tensors_;
+};
+
+TEST_F(LoadLargeWeights, FillsThemWithSeveralThreads) {
+  const auto file = source(tensors_);
+  for (const auto dtype : {at::kFloat, at::kHalf}) {
+    const auto targets = targets_of(recipes_, dtype);
+    std::vector<uint64_t> calls;
+    load_weights_into(targets, "x", file, recipes_, unused_,
+                      [&](uint64_t done, uint64_t) { calls.push_back(done); });
+    expect_equal_to_plain(targets, dtype);
+    EXPECT_TRUE(std::is_sorted(calls.begin(), calls.end()));
+    EXPECT_EQ(calls.back(), 9U * 1998 * 2503 * 4);
+  }
+}
+
+TEST_F(LoadLargeWeights, FillsAGpuWithSeveralThreads) {
+  REEL_REQUIRE_GPU();
+  const auto file = source(tensors_);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    auto targets = targets_of(recipes_, at::TensorOptions(dtype).device(at::kCUDA));
+    const std::string on_host = recipes_.front().target.name;  // as offloaded blocks are
+    targets[on_host] = targets[on_host].cpu();
+    load_weights_into(targets, "x", file, recipes_, unused_);
+    expect_equal_to_plain(targets, dtype);
+  }
+}
+
+TEST_F(LoadLargeWeights, StopsWhenTheCallerDoes) {
+  const auto targets = targets_of(recipes_, at::kFloat);
+  const auto interrupt = [](uint64_t, uint64_t) { throw std::runtime_error("enough"); };
+  EXPECT_THAT(
+      [&] { load_weights_into(targets, "x", source(tensors_), recipes_, unused_, interrupt); },
+      ThrowsMessage<std::runtime_error>("enough"));
+}
+
+TEST_F(LoadLargeWeights, TellsOfAFileThatHasBecomeShorter) {
+  const auto file = source(tensors_);
+  std::filesystem::resize_file(folder_.path() / "model.safetensors", 40'000'000);
+  EXPECT_THAT([&] { load_weights_into(targets_of(recipes_, at::kFloat), "x", file, recipes_, {}); },
+              ThrowsMessage<WeightError>(HasSubstr("has become shorter while it was read")));
+}
+
+TEST_F(LoadWeights, CopiesPartsThatLieScatteredInTheirFile) {
+  const auto all = source(published_);
+  auto infos = all.infos();
+  for (auto& info : infos) {  // as a .pt file may hold a transposed matrix
+    if (info.name != "model.layers.0.k.weight") continue;
+    info.strides = {1, 2};
+  }
+  const TensorSource scattered("x", infos, all.files());
+  const auto targets = targets_of(recipes_, at::kFloat);
+  load_weights_into(targets, "llama", scattered, recipes_, unused_);
+  EXPECT_TRUE(targets.at("blocks.0.qkv.weight")
+                  .equal(at::cat({published_["model.layers.0.q.weight"],
+                                  published_["model.layers.0.k.weight"].view({3, 2}).t(),
+                                  published_["model.layers.0.v.weight"]})));
+}
+
 TEST_F(LoadWeights, LoadsTheSameNumbersToAGpu) {
   REEL_REQUIRE_GPU();
   auto host = load(published_, at::kBFloat16);
