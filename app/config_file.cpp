@@ -40,6 +40,7 @@ const std::vector<std::vector<std::string>>& alternatives() {
       {"--seed", "--latents"},
       {"--width", "--video-size"},
       {"--height", "--video-size"},
+      {"--offload", "--use-cpu-offload"},
       {"--quiet", "--verbose"}};
   return kAlternatives;
 }

@@ -157,6 +157,8 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kModels, "--device", kOne, "auto|cpu|cuda[:N]", "auto", "auto: the first GPU, else the CPU"},
     {kDevice, kModels, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kModels, "--threads", kOne, "N", "all usable cores", "CPU threads"},
+    {kDevice, kRender | kReplay, "--offload", kOne, "none|models|blocks", "none", "what waits in host memory: models outside their stage, or the transformer's blocks too"},
+    {kDevice, kRender | kReplay, "--use-cpu-offload", kNone, "", "", "as --offload blocks"},
 
     {kMessages, kInspect | kMetrics | kCompare | kDoctor | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kModels, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
@@ -165,8 +167,6 @@ const std::vector<Flag>& flag_table() {
     {kMessages, kModels, "--log-file", kOne, "FILE", "", "append all messages to a file"},
     {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
 
-    {"", kRender, "--offload", kOne, "", "", "", kLater},
-    {"", kRender, "--use-cpu-offload", kNone, "", "", "", kLater},
     {"", kRender, "--max-vram", kOne, "", "", "", kLater},
     {"", kRender, "--density-maps", kOne, "", "", "", kLater},
   };

@@ -119,9 +119,12 @@ pipeline::VaeTilingOptions recorded_tiling(const JsonReader& metadata) {
 
 pipeline::ComputeOptions recorded_compute(const JsonReader& metadata) {
   const auto device = metadata.object("device");
-  return {.device = device.string("name") == "cpu" ? "cpu" : "cuda",
-          .dtype = device.string("dtype"),
-          .threads = device.positive("threads")};
+  pipeline::ComputeOptions options = {.device = device.string("name") == "cpu" ? "cpu" : "cuda",
+                                      .dtype = device.string("dtype"),
+                                      .threads = device.positive("threads"),
+                                      .offload = {}};
+  if (device.has("offload")) options.offload = device.string("offload");
+  return options;
 }
 
 std::string frame_rate_of(const nlohmann::json& fps) {

@@ -42,7 +42,7 @@ std::vector<std::string> differences_of_origin(const nlohmann::json& metadata,
 media::EncoderOptions recorded_encoder(const JsonReader& metadata);
 pipeline::VaeTilingOptions recorded_tiling(const JsonReader& metadata);
 
-/// --device as a kind, cpu or cuda; --dtype; --threads.
+/// --device as a kind, cpu or cuda; --dtype; --threads; --offload, which older files lack.
 pipeline::ComputeOptions recorded_compute(const JsonReader& metadata);
 
 /// The frame rate of a request's JSON as --fps reads it.

@@ -64,6 +64,8 @@ void take_compute(const ParsedFlags& flags, RecordedRun& recorded, Problems& pro
   }
   if (given.dtype) compute.dtype = given.dtype;
   if (given.threads) compute.threads = given.threads;
+  if (compute.device == "cpu") compute.offload.reset();  // there was a GPU then
+  if (given.offload) compute.offload = given.offload;
 }
 
 OutputPlan outputs_of(const ParsedFlags& flags, const fs::path& source,

@@ -48,6 +48,12 @@ pipeline::ComputeOptions compute_options(const ParsedFlags& flags, Problems& pro
   options.device = flags.text("--device").value_or(options.device);
   options.dtype = flags.text("--dtype");
   options.threads = flags.integer("--threads", problems);
+  if (!flags.takes("--offload")) return options;
+  options.offload = flags.text("--offload");
+  if (flags.has("--use-cpu-offload")) {
+    if (options.offload) problems.add("--use-cpu-offload: cannot go with --offload");
+    options.offload = "blocks";
+  }
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 
 #if REEL_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #endif
 
@@ -76,6 +77,12 @@ int num_usable_cores() {
 void synchronize([[maybe_unused]] at::Device device) {
 #if REEL_CUDA
   if (device.is_cuda()) c10::cuda::device_synchronize();
+#endif
+}
+
+void release_freed_memory([[maybe_unused]] at::Device device) {
+#if REEL_CUDA
+  if (device.is_cuda()) c10::cuda::CUDACachingAllocator::emptyCache();
 #endif
 }
 

@@ -27,4 +27,8 @@ int num_usable_cores();
 /// For stage timing at the end of a stage, never inside the step loop.
 void synchronize(at::Device device);
 
+/// Gives memory that freed tensors left with LibTorch back to the GPU's other users, and to larger
+/// tensors; nothing on a CPU. For the moment when a model leaves: it waits for the device.
+void release_freed_memory(at::Device device);
+
 }  // namespace reel

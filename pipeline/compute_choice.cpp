@@ -1,6 +1,7 @@
 #include "pipeline/compute_choice.h"
 
 #include "core/device.h"
+#include "core/printable.h"
 
 namespace reel::pipeline {
 namespace {
@@ -18,7 +19,27 @@ auto collect(Problems& problems, const Parse& parse) -> std::optional<decltype(p
   }
 }
 
+// None with a problem if the text names nothing.
+std::optional<Offload> parse_offload(const std::string& text, Problems& problems) {
+  for (const Offload value : {Offload::kNone, Offload::kModels, Offload::kBlocks}) {
+    if (text == offload_name(value)) return value;
+  }
+  problems.add("--offload: unknown value: got ", printable(text), ", want none, models or blocks");
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::string offload_name(Offload value) {
+  switch (value) {
+    case Offload::kModels:
+      return "models";
+    case Offload::kBlocks:
+      return "blocks";
+    default:
+      return "none";
+  }
+}
 
 std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Problems& problems) {
   const auto device = collect(problems, [&] { return parse_device(options.device); });
@@ -29,17 +50,26 @@ std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Probl
   if (!threads_fit) {
     problems.add("--threads: out of range: got ", threads, ", want 1 to ", kMostThreads);
   }
+  const auto offload = parse_offload(options.offload.value_or("none"), problems);
   if (!device || (options.dtype && !dtype)) return std::nullopt;
   const bool gpu = device->is_cuda();
+  const bool offload_fits = gpu || !offload || *offload == Offload::kNone;
+  if (!offload_fits) {
+    problems.add("--offload: has no effect on a CPU, where the weights are in host memory anyway: ",
+                 "got ", *options.offload, ", want none");
+  }
   if (!gpu && dtype == at::kHalf) {
     problems.add("--dtype: fp16 is not computed on a CPU: got fp16, want fp32 or bf16");
     return std::nullopt;
   }
-  if (!threads_fit) return std::nullopt;
+  if (!threads_fit || !offload || !offload_fits) return std::nullopt;
   const at::ScalarType chosen = dtype.value_or(gpu ? at::kBFloat16 : at::kFloat);
   const at::ScalarType vae = gpu && chosen != at::kFloat ? at::kHalf : chosen;
-  return ComputeChoice{
-      .device = *device, .dtype = chosen, .vae_dtype = vae, .threads = static_cast<int>(threads)};
+  return ComputeChoice{.device = *device,
+                       .dtype = chosen,
+                       .vae_dtype = vae,
+                       .threads = static_cast<int>(threads),
+                       .offload = *offload};
 }
 
 }  // namespace reel::pipeline

@@ -10,11 +10,22 @@
 
 namespace reel::pipeline {
 
-/// The flags --device, --dtype and --threads as given.
+/// What of the models waits in host memory while the GPU does not need it.
+enum class Offload {
+  kNone,    ///< the text encoders leave before the transformer comes; the rest stays on the GPU
+  kModels,  ///< each model is on the GPU during its own stage only
+  kBlocks   ///< the transformer's blocks stay in host memory; they are copied when they are due
+};
+
+/// "none", "models" or "blocks".
+std::string offload_name(Offload value);
+
+/// The flags --device, --dtype, --threads and --offload as given.
 struct ComputeOptions {
   std::string device = "auto";
   std::optional<std::string> dtype;
   std::optional<int64_t> threads;
+  std::optional<std::string> offload;
 };
 
 /// A decision; never one by timing or free memory.
@@ -22,12 +33,14 @@ struct ComputeChoice {
   at::Device device = at::Device(at::kCPU);
   at::ScalarType dtype = at::kFloat;  ///< of the text encoders and the transformer
   at::ScalarType vae_dtype =
-      at::kFloat;   ///< fp16 on a GPU unless --dtype fp32 was given; else as dtype
-  int threads = 1;  ///< of CPU operations
+      at::kFloat;                    ///< fp16 on a GPU unless --dtype fp32 was given; else as dtype
+  int threads = 1;                   ///< of CPU operations
+  Offload offload = Offload::kNone;  ///< changes no result; kNone on a CPU
 };
 
 /// fp32 on a CPU, bf16 on a GPU, and all usable cores, unless given otherwise. Adds every problem
-/// (fp16 on a CPU, a GPU that is not there, ...) to `problems`; nothing is returned then.
+/// (fp16 on a CPU, a GPU that is not there, offloading without one, ...) to `problems`; nothing is
+/// returned then.
 std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Problems& problems);
 
 }  // namespace reel::pipeline

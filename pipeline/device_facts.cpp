@@ -70,6 +70,7 @@ RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& f
   identity.dtype = dtype_name(compute.dtype);
   identity.vae_dtype = dtype_name(compute.vae_dtype);
   identity.threads = compute.threads;
+  identity.offload = offload_name(compute.offload);
   identity.tokenizers_sha256 = tokenizers_sha256(folder);
   return identity;
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "attention/attention.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/tensor_check.h"
@@ -143,6 +144,11 @@ ClipTexts Renderer::encode(const GenerationRequest& request) {
 const dit::Transformer& Renderer::load_transformer() {
   if (!transformer_) {
     conditioner_.reset();
+    if (compute_.offload == Offload::kModels) {
+      decoder_.reset();
+      load_times_ms_.clear();  // each clip has its own
+    }
+    release_freed_memory(compute_.device);
     transformer_.emplace(run_stage("load transformer", load_times_ms_, [&] {
       return pipeline::load_transformer(folder_, compute_.device, compute_.dtype, load_progress());
     }));
@@ -260,6 +266,10 @@ at::Tensor Renderer::denoise_clip(const GenerationRequest& request, size_t clip,
 
 void Renderer::decode_clip(const GenerationRequest& request, size_t clip, const at::Tensor& latents,
                            ClipOutputs& outputs, ClipReport& report) {
+  if (compute_.offload == Offload::kModels) {
+    transformer_.reset();
+    release_freed_memory(compute_.device);
+  }
   if (!decoder_) {
     decoder_.emplace(run_stage("load vae", load_times_ms_, [&] {
       return load_decoder(folder_, compute_.device, compute_.vae_dtype, load_progress());

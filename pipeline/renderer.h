@@ -27,7 +27,8 @@ struct ClipTexts {
 };
 
 /// Each model loads when it is first needed. The text encoders leave before the transformer comes;
-/// transformer and decoder stay.
+/// transformer and decoder stay, unless the ComputeChoice offloads models: then each leaves before
+/// the next comes.
 class Renderer {
  public:
   /// Names the weight files, loads nothing. All arguments must outlive this. Throws WeightError for
@@ -83,7 +84,7 @@ class Renderer {
   Progress& progress_;
   const StopRequest& stop_;
   RunIdentity identity_;
-  StageTimes load_times_ms_;  // of the transformer and the decoder
+  StageTimes load_times_ms_;  // of the transformer and the decoder that are there
   std::optional<text_encoder::TextConditioner> conditioner_;
   std::optional<dit::Config> config_;  // of the transformer
   std::optional<dit::Transformer> transformer_;

@@ -14,7 +14,8 @@ json device_json(const RunIdentity& identity) {
   json device = {{"name", identity.device_name},
                  {"dtype", identity.dtype},
                  {"vae_dtype", identity.vae_dtype},
-                 {"threads", identity.threads}};
+                 {"threads", identity.threads},
+                 {"offload", identity.offload}};
   if (!identity.driver.empty()) device["driver"] = identity.driver;
   return device;
 }

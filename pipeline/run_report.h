@@ -27,6 +27,7 @@ struct RunIdentity {
   std::string dtype;              ///< of the transformer
   std::string vae_dtype;
   int threads = 1;
+  std::string offload = "none";
 };
 
 /// One finished clip.

@@ -74,7 +74,7 @@ TEST_F(ProgramRefuses, SamplesWithOneName) {
 }
 
 TEST_F(ProgramRefuses, WhatComesInALaterVersion) {
-  expect_usage_error({"--offload", "blocks"}, {"--offload: not in this version"});
+  expect_usage_error({"--density-maps", "d"}, {"--density-maps: not in this version"});
   expect_usage_error({"--ulysses", "2"}, {"--ulysses: not in this version"});
 }
 
@@ -92,6 +92,8 @@ TEST_F(ProgramRefuses, FlagsThatWouldHaveNoEffect) {
   expect_usage_error({"--attn", "xattn", "--dense-steps", "2"}, {"--dense-steps"});
   expect_usage_error({"--attn", "xattn", "--protect", "self"}, {"--protect"});
   expect_usage_error({"--device", "cpu", "--dtype", "fp16"}, {"--dtype"});
+  expect_usage_error({"--device", "cpu", "--offload", "blocks"}, {"--offload", "CPU", "want none"});
+  expect_usage_error({"--offload", "none", "--use-cpu-offload"}, {"--use-cpu-offload"});
   expect_usage_error({"--stride", "7", "--attn", "xattn"}, {"--stride"});
   expect_usage_error({"-q", "-v"}, {"--quiet"});
 }

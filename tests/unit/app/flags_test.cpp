@@ -144,8 +144,7 @@ TEST(ParsedFlags, SuggestsTheNearestFlag) {
 }
 
 TEST(ParsedFlags, RefusesFlagsOfLaterVersionsInsteadOfIgnoringThem) {
-  for (const std::string words :
-       {"--offload auto", "--use-cpu-offload", "--max-vram 24", "--density-maps d"}) {
+  for (const std::string words : {"--max-vram 24", "--density-maps d"}) {
     const size_t space = words.find(' ');
     std::vector<std::string> given = {words.substr(0, space)};
     if (space != std::string::npos) given.push_back(words.substr(space + 1));
@@ -154,10 +153,10 @@ TEST(ParsedFlags, RefusesFlagsOfLaterVersionsInsteadOfIgnoringThem) {
 }
 
 TEST(ParsedFlags, TellsAllProblemsAtOnce) {
-  EXPECT_EQ(refusal({"--offload", "auto", "--stpes", "4", "--tau", "0.9", "--threshold", "0.8"}),
+  EXPECT_EQ(refusal({"--max-vram", "24", "--stpes", "4", "--tau", "0.9", "--threshold", "0.8"}),
             "generate: 3 problems\n"
             "  --tau: came more than once\n"
-            "  --offload: not in this version\n"
+            "  --max-vram: not in this version\n"
             "  --stpes: unknown flag; did you mean --steps?");
   EXPECT_EQ(refusal({"cat.mp4"}),
             "generate: unexpected argument: got cat.mp4, want a flag before it");

@@ -92,7 +92,7 @@ TEST(GenerationRequest, PutsFlagsBeforeTheModelsDefaultsBeforeTheBuiltInOnes) {
 
 TEST(GenerationRequest, TellsAllProblemsAtOnce) {
   RequestOptions options;
-  options.compute = {.device = "cpu", .dtype = "fp16", .threads = 0};
+  options.compute = {.device = "cpu", .dtype = "fp16", .threads = 0, .offload = {}};
   options.frames = 128;
   options.steps = 0;
   options.seed = "-1";
@@ -114,6 +114,22 @@ TEST(GenerationRequest, TellsAllProblemsAtOnce) {
                   "--flow-shift: out of range: got 0, want above 0",
                   "--seed: not a seed: got -1, want 0 to 18446744073709551615 or random",
                   "--vae-tile: has no effect with --vae-tiling off: got official"));
+}
+
+TEST(GenerationRequest, RefusesToOffloadWhereThereIsNoGpu) {
+  RequestOptions options = options_with("a cat");
+  options.compute.offload = "none";
+  EXPECT_THAT(make(options).problems, IsEmpty());
+  for (const std::string value : {"models", "blocks"}) {
+    options.compute.offload = value;
+    EXPECT_THAT(make(options).problems,
+                ElementsAre("--offload: has no effect on a CPU, where the weights are in host "
+                            "memory anyway: got " +
+                            value + ", want none"));
+  }
+  options.compute.offload = "some";
+  EXPECT_THAT(make(options).problems,
+              ElementsAre("--offload: unknown value: got some, want none, models or blocks"));
 }
 
 TEST(GenerationRequest, RefusesNumbersThatAreNotFinite) {
