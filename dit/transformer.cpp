@@ -39,8 +39,10 @@ void check(const Inputs& inputs, const Config& config) {
 
 }  // namespace
 
-Transformer::Transformer(const Config& config, weights::WeightStore& store)
+Transformer::Transformer(const Config& config, weights::WeightStore& store,
+                         std::unique_ptr<BlockStream> streamed)
     : config_(config),
+      streamed_(std::move(streamed)),
       patch_embed_(config, store),
       conditioning_(config, store),
       refiner_(config, store),
@@ -90,13 +92,23 @@ at::Tensor Transformer::forward_sample(const Inputs& inputs, int64_t b, const Ro
   const BlockContext context{
       at::silu(conditioning_(timestep, guidance, of_sample(inputs.text_pooled))), rope, text_length,
       attention};
-  Workspace workspace(config_, tokens.size(0), options);
-  int64_t layer = 0;
-  for (const auto& block : double_blocks_) block.forward(tokens, context, workspace, layer++);
-  for (const auto& block : single_blocks_) block.forward(tokens, context, workspace, layer++);
+  run_blocks(tokens, context);
 
   const at::Tensor patches = final_layer_(tokens.narrow(0, 0, num_image), context.activated);
   return from_patches(config_, patches.to(at::kFloat), token_grid(config_, latents.sizes()));
+}
+
+void Transformer::run_blocks(const at::Tensor& tokens, const BlockContext& context) const {
+  Workspace workspace(config_, tokens.size(0), tokens.options());
+  int64_t layer = 0;
+  const auto run = [&](const auto& block) {
+    if (streamed_) streamed_->before(layer);
+    block.forward(tokens, context, workspace, layer);
+    if (streamed_) streamed_->after(layer);
+    ++layer;
+  };
+  for (const auto& block : double_blocks_) run(block);
+  for (const auto& block : single_blocks_) run(block);
 }
 
 }  // namespace reel::dit

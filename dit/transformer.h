@@ -4,10 +4,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "attention/attention.h"
+#include "dit/block_context.h"
+#include "dit/block_stream.h"
 #include "dit/conditioning.h"
 #include "dit/config.h"
 #include "dit/double_block.h"
@@ -33,8 +36,10 @@ struct Inputs {
 /// Immutable once built; runs in the dtype and on the device of its weights.
 class Transformer {
  public:
-  /// Takes every tensor of weight_table(config) out of `store`.
-  Transformer(const Config& config, weights::WeightStore& store);
+  /// Takes every tensor of weight_table(config) out of `store`. If the blocks wait in host memory,
+  /// the store has `streamed`'s slot_tensors() for theirs; one forward() runs at a time then.
+  Transformer(const Config& config, weights::WeightStore& store,
+              std::unique_ptr<BlockStream> streamed = nullptr);
 
   /// The flow's velocity [B, C, T, h, w], fp32. Throws ShapeError if the inputs do not fit the
   /// config. Does not synchronise with the device unless a sparse attention plan does.
@@ -49,7 +54,11 @@ class Transformer {
   at::Tensor forward_sample(const Inputs& inputs, int64_t b, const Rope& rope,
                             const attention::StepAttention& attention) const;
 
+  // All blocks, one after the other, on `tokens` [S, M].
+  void run_blocks(const at::Tensor& tokens, const BlockContext& context) const;
+
   Config config_;
+  std::unique_ptr<BlockStream> streamed_;  // null if the blocks are on the device
   PatchEmbed patch_embed_;
   Conditioning conditioning_;
   TokenRefiner refiner_;

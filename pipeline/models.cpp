@@ -1,5 +1,7 @@
 #include "pipeline/models.h"
 
+#include <ATen/ops/empty.h>
+
 #include "core/error.h"
 #include "dit/weight_table.h"
 #include "schedulers/config.h"
@@ -111,6 +113,25 @@ dit::Transformer load_transformer(const weights::ModelFolder& folder, at::Device
   const dit::Config config = read_transformer_config(folder);
   auto store = plan_transformer(folder, config).load(device, dtype, progress);
   return {config, store};
+}
+
+dit::Transformer load_streamed_transformer(const weights::ModelFolder& folder, at::Device device,
+                                           at::ScalarType dtype,
+                                           const weights::LoadProgress& progress) {
+  const dit::Config config = read_transformer_config(folder);
+  const PartPlan plan = plan_transformer(folder, config);
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  auto blocks = std::make_unique<dit::BlockStream>(config, options);
+  auto tensors = blocks->host_tensors();
+  for (const auto& recipe : plan.recipes) {
+    auto& tensor = tensors[recipe.target.name];
+    if (!tensor.defined()) tensor = at::empty(recipe.target.shape, options);
+  }
+  weights::load_weights_into(tensors, plan.where, plan.source, plan.recipes, plan.unused, progress);
+  blocks->pin();
+  for (auto& [name, tensor] : blocks->slot_tensors()) tensors[name] = tensor;
+  weights::WeightStore store(std::move(tensors));
+  return {config, store, std::move(blocks)};
 }
 
 vae::Decoder load_decoder(const weights::ModelFolder& folder, at::Device device,

@@ -43,6 +43,11 @@ std::vector<PartCheck> check_models(const weights::ModelFolder& folder);
 dit::Transformer load_transformer(const weights::ModelFolder& folder, at::Device device,
                                   at::ScalarType dtype, const weights::LoadProgress& progress);
 
+/// The same with the blocks in host memory, from which they go to `device` when they are due.
+dit::Transformer load_streamed_transformer(const weights::ModelFolder& folder, at::Device device,
+                                           at::ScalarType dtype,
+                                           const weights::LoadProgress& progress);
+
 vae::Decoder load_decoder(const weights::ModelFolder& folder, at::Device device,
                           at::ScalarType dtype, const weights::LoadProgress& progress);
 

@@ -150,7 +150,9 @@ const dit::Transformer& Renderer::load_transformer() {
     }
     release_freed_memory(compute_.device);
     transformer_.emplace(run_stage("load transformer", load_times_ms_, [&] {
-      return pipeline::load_transformer(folder_, compute_.device, compute_.dtype, load_progress());
+      const auto load = compute_.offload == Offload::kBlocks ? load_streamed_transformer
+                                                             : pipeline::load_transformer;
+      return load(folder_, compute_.device, compute_.dtype, load_progress());
     }));
   }
   return *transformer_;

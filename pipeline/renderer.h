@@ -28,7 +28,7 @@ struct ClipTexts {
 
 /// Each model loads when it is first needed. The text encoders leave before the transformer comes;
 /// transformer and decoder stay, unless the ComputeChoice offloads models: then each leaves before
-/// the next comes.
+/// the next comes. Offloaded blocks stay in host memory.
 class Renderer {
  public:
   /// Names the weight files, loads nothing. All arguments must outlive this. Throws WeightError for

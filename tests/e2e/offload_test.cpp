@@ -5,6 +5,7 @@
 
 #include "core/device.h"
 #include "pipeline/text_to_video.h"
+#include "tests/support/compare.h"
 #include "tests/support/gpu.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_model.h"
@@ -46,7 +47,7 @@ GenerationRequest two_clips(at::Device device, Offload offload) {
   GenerationRequest request;
   request.prompt = "a red star";
   request.size = {.frames = 5, .height = 32, .width = 32};
-  request.num_steps = 3;
+  request.num_steps = 2;
   request.seeds = {1, 2};
   request.guidance = 4.0;
   request.flow_shift = 7.0;
@@ -89,7 +90,7 @@ TEST_P(OffloadedRun, RendersTheSameBits) {
   EXPECT_THAT(stages, ElementsAre("load text encoders", "encode text", "load transformer",
                                   "denoise", "load vae", "decode", "denoise", "decode"));
   EXPECT_EQ(resident.offload, "none");
-  for (const Offload offload : {Offload::kModels}) {
+  for (const Offload offload : {Offload::kModels, Offload::kBlocks}) {
     SCOPED_TRACE(offload_name(offload));
     Clips clips;
     render(offload, clips);
