@@ -28,7 +28,7 @@ constexpr size_t kLongestName = 255;  // bytes, on every file system in use
 struct Common {
   const ParsedFlags& flags;
   pipeline::RequestOptions options;
-  std::optional<KnownModel> model;
+  std::optional<pipeline::KnownModel> model;
   pipeline::RunIdentity identity;
   std::string tokenizers;
 };
@@ -84,7 +84,7 @@ Settings decide_settings(const Common& common, const pipeline::GenerationRequest
   } else {
     check_attention_flags(request, problems);
   }
-  check_frame_rate(request.frame_rate, problems);
+  pipeline::check_frame_rate(request.frame_rate, problems);
   const bool sized = request.size.width % 16 == 0 && request.size.height % 16 == 0 &&
                      request.size.width > 0 && request.size.height > 0;
   settings.encoder =

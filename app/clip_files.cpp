@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "app/clip_difference.h"
-#include "app/help.h"
 #include "batch/run_folder.h"
+#include "pipeline/version.h"
 
 namespace reel::app {
 namespace {
@@ -35,12 +35,6 @@ fs::path free_name(const fs::path& wanted) {
 }
 
 }  // namespace
-
-nlohmann::json encoder_json(const media::EncoderPlan& encoder) {
-  return {{"codec", encoder.codec},   {"encoder", encoder.encoder},
-          {"preset", encoder.preset}, {"pix_fmt", encoder.pix_fmt},
-          {"crf", encoder.crf},       {"lossless", encoder.lossless}};
-}
 
 ClipFiles::ClipFiles(const pipeline::GenerationRequest& request, const OutputPlan& plan,
                      const media::EncoderPlan& encoder, RunProgress& progress)
@@ -92,8 +86,9 @@ pipeline::EarlierWork ClipFiles::earlier_work(size_t clip, const std::string& ha
   std::error_code ignored;
   if (plan_.resume == Resume::kMustBeSame && fs::exists(paths.video, ignored)) {
     const auto metadata = batch::video_metadata(paths.video);
-    const bool same = metadata.is_object() && metadata.value("request_hash", "") == hash &&
-                      metadata.value("encoder", nlohmann::json()) == encoder_json(encoder_);
+    const bool same =
+        metadata.is_object() && metadata.value("request_hash", "") == hash &&
+        metadata.value("encoder", nlohmann::json()) == pipeline::encoder_json(encoder_);
     if (!same) {
       fail<ConfigError>(paths.video.string(),
                         ": is there already, and not made with these settings: want --overwrite or "
@@ -143,8 +138,8 @@ void ClipFiles::keep_state(size_t clip, pipeline::RunState state,
   const fs::path& file = finished ? paths.latents : paths.state;
   if (file.empty()) return;
   clip_ = clip;
-  state.clip =
-      pipeline::metadata_json(request_, identity, report, program_json(), encoder_json(encoder_));
+  state.clip = pipeline::metadata_json(request_, identity, report, pipeline::program_json(),
+                                       pipeline::encoder_json(encoder_));
   if (!job_.is_null()) state.clip["job"] = job_;
   try {
     write_state(file, finished ? plan_.if_exists : IfExists::kReplace, state);
@@ -186,8 +181,8 @@ void ClipFiles::remove_rest(const ClipPaths& paths) {
 void ClipFiles::complete(size_t clip, const pipeline::RunIdentity& identity,
                          const pipeline::ClipReport& report) {
   const ClipPaths& paths = plan_.clips.at(clip);
-  nlohmann::json metadata =
-      pipeline::metadata_json(request_, identity, report, program_json(), encoder_json(encoder_));
+  nlohmann::json metadata = pipeline::metadata_json(
+      request_, identity, report, pipeline::program_json(), pipeline::encoder_json(encoder_));
   if (!job_.is_null()) metadata["job"] = job_;
   write_json(paths.density_json, report.density);
   write_json(paths.recall_json, report.recall);

@@ -79,7 +79,4 @@ class ClipFiles : public pipeline::ClipOutputs {
 void rescue(ClipFiles& files, Console& console,
             const std::function<std::string(const ClipFiles::Rest&)>& how_to_go_on);
 
-/// What the encoder was told, for metadata.
-nlohmann::json encoder_json(const media::EncoderPlan& encoder);
-
 }  // namespace reel::app

@@ -103,7 +103,7 @@ std::vector<std::string> read_prompts(const ParsedFlags& flags, Problems& proble
 
 // The requests of one setting. A problem is told once, though every prompt has it.
 void add_requests(const SettingText& text, const std::vector<std::string>& prompts,
-                  const std::optional<KnownModel>& model, std::set<std::string>& told,
+                  const std::optional<pipeline::KnownModel>& model, std::set<std::string>& told,
                   CompareSetting& setting, Problems& problems) {
   for (const auto& prompt : prompts) {
     auto options = text.options;
@@ -117,7 +117,7 @@ void add_requests(const SettingText& text, const std::vector<std::string>& promp
     } else {
       check_attention_flags(request, own);
     }
-    check_frame_rate(request.frame_rate, own);
+    pipeline::check_frame_rate(request.frame_rate, own);
     for (const auto& line : own.lines()) {
       if (told.insert(line).second) problems.add(line);
     }

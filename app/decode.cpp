@@ -6,7 +6,6 @@
 
 #include "app/clip_files.h"
 #include "app/commands.h"
-#include "app/help.h"
 #include "app/known_model.h"
 #include "app/output_plan.h"
 #include "app/recorded_run.h"
@@ -20,6 +19,7 @@
 #include "pipeline/models.h"
 #include "pipeline/run_state.h"
 #include "pipeline/stage_clock.h"
+#include "pipeline/version.h"
 #include "vae/config.h"
 
 namespace reel::app {
@@ -134,7 +134,7 @@ DecodePlan plan_decode(const ParsedFlags& flags) {
   const auto tiling = choose_vae_tiling(options.tiling, problems);
   const auto size = size_of(state);
   const auto rate = frame_rate(flags, state, model ? model->defaults : pipeline::ModelDefaults{});
-  check_frame_rate(rate, problems);
+  pipeline::check_frame_rate(rate, problems);
   auto encoder = plan_encoder(options.encoder, size.width, size.height, problems);
   if (model && state.latents.size(1) != model->num_channels) {
     problems.add(printable(source.string()), ": latents: wrong number of channels: got ",
@@ -158,8 +158,9 @@ nlohmann::json metadata_of(const DecodePlan& plan, const std::string& tiles,
                            const pipeline::StageTimes& times) {
   nlohmann::json metadata = plan.state.clip;
   if (metadata.is_null()) {
-    metadata = {
-        {"format", 1}, {"program", program_json()}, {"latents_sha256", sha256(plan.state.latents)}};
+    metadata = {{"format", 1},
+                {"program", pipeline::program_json()},
+                {"latents_sha256", sha256(plan.state.latents)}};
   } else {
     if (frame_rate_of(metadata["request"]["fps"]) != plan.frame_rate) {
       metadata["request"]["fps"] = plan.frame_rate;
@@ -167,8 +168,8 @@ nlohmann::json metadata_of(const DecodePlan& plan, const std::string& tiles,
     metadata["request"]["tile_plan"] = tiles;
     metadata["request"]["vae_tiling"] = vae_tiling_text(plan.tiling);
   }
-  metadata["encoder"] = encoder_json(plan.encoder);
-  metadata["decoded_by"] = program_json();
+  metadata["encoder"] = pipeline::encoder_json(plan.encoder);
+  metadata["decoded_by"] = pipeline::program_json();
   for (const auto& [name, ms] : times) metadata["timing_ms"][name] = ms;
   return metadata;
 }

@@ -1,10 +1,7 @@
 #include "app/exit_code.h"
 
-#include <c10/util/Exception.h>
-
-#include <new>
-
 #include "core/error.h"
+#include "core/torch_error.h"
 
 namespace reel::app {
 namespace {
@@ -20,26 +17,19 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-// LibTorch reports failed allocations in several ways.
-bool is_about_memory(const std::string& text) {
-  for (const char* words :
-       {"out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED"}) {
-    if (text.find(words) != std::string::npos) return true;
+[[noreturn]] void rethrow_ours(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (...) {
+    rethrow_as_ours();
   }
-  return false;
-}
-
-Failure describe_torch(const c10::Error& error) {
-  const std::string line = first_line(error.what_without_backtrace());
-  if (is_about_memory(line)) return {kMemory, "out of memory: " + line};
-  return {kFailed, "LibTorch: " + line};
 }
 
 }  // namespace
 
 Failure describe_failure(const std::exception_ptr& error) {
   try {
-    std::rethrow_exception(error);
+    rethrow_ours(error);
   } catch (const Interrupted& interrupted) {
     return {kSignalBase + interrupted.signal(), interrupted.what()};
   } catch (const ConfigError& problem) {
@@ -54,12 +44,6 @@ Failure describe_failure(const std::exception_ptr& error) {
     return {kFailed, std::string("internal error, please report: ") + bug.what()};
   } catch (const Error& problem) {
     return {kFailed, problem.what()};
-  } catch (const c10::OutOfMemoryError& problem) {
-    return {kMemory, "out of memory: " + first_line(problem.what_without_backtrace())};
-  } catch (const c10::Error& problem) {
-    return describe_torch(problem);
-  } catch (const std::bad_alloc&) {
-    return {kMemory, "out of memory on the host"};
   } catch (const std::exception& bug) {
     return {kFailed, "internal error, please report: " + first_line(bug.what())};
   } catch (...) {

@@ -98,7 +98,7 @@ GeneratePlan plan_generate(const ParsedFlags& flags) {
   } else {
     check_attention_flags(request, problems);
   }
-  check_frame_rate(request.frame_rate, problems);
+  pipeline::check_frame_rate(request.frame_rate, problems);
   // Sizes were checked above, more strictly: 16 pixels stand for any size that is wrong.
   const bool sized = request.size.width % 16 == 0 && request.size.height % 16 == 0 &&
                      request.size.width > 0 && request.size.height > 0;

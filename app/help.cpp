@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "app/commit.h"
 #include "media/ffmpeg_version.h"
+#include "pipeline/version.h"
 
 namespace reel::app {
 namespace {
@@ -126,14 +126,10 @@ std::string command_help(const CommandInfo& command) {
 
 std::string version_text() {
   std::ostringstream text;
-  text << "sparsereel " << REEL_VERSION << "\ncommit   " << kCommit << "\nLibTorch "
+  text << "sparsereel " << pipeline::kVersion << "\ncommit   " << pipeline::kCommit << "\nLibTorch "
        << REEL_TORCH_VERSION << "\nFFmpeg   " << media::ffmpeg_version() << "\nCUDA     "
        << (REEL_CUDA ? "yes" : "no") << '\n';
   return text.str();
-}
-
-nlohmann::json program_json() {
-  return {{"name", "sparsereel"}, {"version", REEL_VERSION}, {"commit", kCommit}};
 }
 
 }  // namespace reel::app

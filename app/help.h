@@ -1,7 +1,6 @@
 // What --help and --version print.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "app/flag_table.h"
@@ -16,8 +15,5 @@ std::string command_help(const CommandInfo& command);
 
 /// Version, commit, LibTorch, FFmpeg and CUDA, a line each.
 std::string version_text();
-
-/// {name, version, commit} for metadata.
-nlohmann::json program_json();
 
 }  // namespace reel::app

@@ -4,7 +4,7 @@
 
 #include "app/exit_code.h"
 #include "app/signals.h"
-#include "pipeline/text_to_video.h"
+#include "pipeline/generate.h"
 
 namespace reel::app {
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "app/commands.h"
-#include "app/help.h"
 #include "app/known_model.h"
 #include "app/recorded_run.h"
 #include "app/render_clips.h"
@@ -11,6 +10,7 @@
 #include "core/printable.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/noise.h"
+#include "pipeline/version.h"
 
 namespace reel::app {
 namespace {
@@ -95,7 +95,7 @@ ReplayPlan plan_replay(const ParsedFlags& flags) {
   const fs::path folder = model_of(flags, recorded, problems);
   problems.throw_if_any<ConfigError>("replay");
 
-  const KnownModel model = read_known_model(folder, part_paths(flags));
+  const auto model = pipeline::read_known_model(folder, part_paths(flags));
   pipeline::ModelDefaults defaults;
   defaults.guidance = recorded.guidance;
   plan.request = make_request(recorded.options, defaults, model.facts, problems);
@@ -138,7 +138,8 @@ int run_replay(const ParsedFlags& flags, Console& console) {
   problems.throw_if_any<ConfigError>("replay");
   const ReplayPlan plan = plan_replay(flags);
   const auto identity = pipeline::identify(plan.request.compute, plan.model);
-  const auto origin = differences_of_origin(plan.recorded.metadata, identity, program_json());
+  const auto origin =
+      differences_of_origin(plan.recorded.metadata, identity, pipeline::program_json());
   for (const auto& line : origin) console.warn("not as in the video: " + line);
   if (flags.has("--dry-run")) {
     console.result(plan.recorded.metadata.at("request").dump(

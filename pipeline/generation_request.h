@@ -11,6 +11,7 @@
 
 #include "attention/mask_probe.h"
 #include "attention/schedule.h"
+#include "pipeline/clip_options.h"
 #include "pipeline/compute_choice.h"
 #include "pipeline/latent_geometry.h"
 #include "pipeline/vae_tiling.h"
@@ -61,23 +62,10 @@ struct GenerationRequest {
   nlohmann::json to_json(uint64_t seed) const;
 };
 
-/// The flags as given; what is empty was not.
-struct RequestOptions {
-  std::optional<std::string> prompt;
+/// The flags of a run as given; what is empty was not.
+struct RequestOptions : ClipOptions {
   std::optional<std::filesystem::path> prompt_file;  ///< all of it, without one newline at the end
-  std::optional<std::string> negative_prompt;
-  std::string prompt_template = "auto";  ///< auto, video or image
-  std::optional<int64_t> width, height, frames, steps;
-  std::string seed = "42";  ///< a number from 0 to 2^64 - 1, or "random"
   int64_t samples = 1;
-  std::optional<double> guidance, cfg_scale, flow_shift;
-  std::optional<std::string> frame_rate;
-  std::optional<std::filesystem::path> noise_file;
-  std::optional<std::string> attention_mode, dense_steps;
-  std::optional<double> tau;
-  std::optional<int64_t> stride, block;
-  attention::ScheduleOptions attention;  ///< the flags that no model folder sets a default for
-  VaeTilingOptions vae_tiling;
   ComputeOptions compute;
   int64_t recall_samples = 0;
 };

@@ -26,7 +26,6 @@ std::string kernel_module_version() {
   }
   return {};
 }
-#endif
 
 // 91501 -> "9.15.1"
 std::string cudnn_version(int64_t number) {
@@ -34,6 +33,7 @@ std::string cudnn_version(int64_t number) {
   text << number / 10000 << '.' << number / 100 % 100 << '.' << number % 100;
   return text.str();
 }
+#endif
 
 }  // namespace
 

@@ -141,9 +141,13 @@ ClipTexts Renderer::encode(const GenerationRequest& request) {
   return texts;
 }
 
+void Renderer::drop_text_encoders() {
+  if (!keeps_encoders_) conditioner_.reset();
+}
+
 const dit::Transformer& Renderer::load_transformer() {
   if (!transformer_) {
-    conditioner_.reset();
+    drop_text_encoders();
     if (compute_.offload == Offload::kModels) {
       decoder_.reset();
       load_times_ms_.clear();  // each clip has its own

@@ -26,9 +26,9 @@ struct ClipTexts {
   StageTimes times_ms;                       ///< of its loading and encoding
 };
 
-/// Each model loads when it is first needed. The text encoders leave before the transformer comes;
-/// transformer and decoder stay, unless the ComputeChoice offloads models: then each leaves before
-/// the next comes. Offloaded blocks stay in host memory.
+/// Each model loads when it is first needed. The text encoders leave before the transformer comes,
+/// unless they are to stay; transformer and decoder stay, unless the ComputeChoice offloads models:
+/// then each leaves before the next comes. Offloaded blocks stay in host memory.
 class Renderer {
  public:
   /// Names the weight files, loads nothing. All arguments must outlive this. Throws WeightError for
@@ -46,12 +46,19 @@ class Renderer {
   /// Both prompts of `request`; tells the progress about text that was cut.
   ClipTexts encode(const GenerationRequest& request);
 
+  /// Frees the text encoders; the next encode() loads them again. Without effect once
+  /// keep_text_encoders() was called.
+  void drop_text_encoders();
+
+  /// The text encoders stay beside the other models from now on.
+  void keep_text_encoders() { keeps_encoders_ = true; }
+
   /// Whether render() of the clip will use its text: not if an earlier run left finished latents.
   bool needs_text(const GenerationRequest& request, size_t clip, ClipOutputs& outputs);
 
   /// Renders clip `clip` (an index into the request's seeds) into `outputs`, from where an earlier
   /// run left it. `request` must have this renderer's ComputeChoice; `texts` may be empty unless
-  /// needs_text(). Throws what generate() of text_to_video.h throws.
+  /// needs_text(). Throws what generate() of generate.h throws.
   void render(const GenerationRequest& request, size_t clip, const ClipTexts& texts,
               ClipOutputs& outputs);
 
@@ -85,6 +92,7 @@ class Renderer {
   const StopRequest& stop_;
   RunIdentity identity_;
   StageTimes load_times_ms_;  // of the transformer and the decoder that are there
+  bool keeps_encoders_ = false;
   std::optional<text_encoder::TextConditioner> conditioner_;
   std::optional<dit::Config> config_;  // of the transformer
   std::optional<dit::Transformer> transformer_;

@@ -49,6 +49,12 @@ json density_summary(const json& density) {
 
 }  // namespace
 
+json encoder_json(const media::EncoderPlan& encoder) {
+  return {{"codec", encoder.codec},   {"encoder", encoder.encoder},
+          {"preset", encoder.preset}, {"pix_fmt", encoder.pix_fmt},
+          {"crf", encoder.crf},       {"lossless", encoder.lossless}};
+}
+
 json perf_json(const RunIdentity& identity, const ClipReport& report) {
   json stages = json::array();
   for (const auto& [stage, elapsed_ms] : report.stages_ms) {

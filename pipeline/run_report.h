@@ -10,6 +10,7 @@
 
 #include "attention/mask_probe.h"
 #include "attention/threshold_table.h"
+#include "media/encoder_plan.h"
 #include "pipeline/generation_request.h"
 #include "pipeline/progress.h"
 #include "weights/tensor_source.h"
@@ -57,8 +58,11 @@ struct ClipReport {
 /// density}], "attention", "peak_bytes", ...}.
 nlohmann::json perf_json(const RunIdentity& identity, const ClipReport& report);
 
+/// What the encoder was told, for metadata.
+nlohmann::json encoder_json(const media::EncoderPlan& encoder);
+
 /// The metadata object of an MP4's comment and of the sidecar (spec/cli-and-vbench.md 2.2).
-/// `program` is {name, version, commit}; `encoder` describes the encoder's plan.
+/// `program` is program_json(); `encoder` is encoder_json(), or null without one.
 nlohmann::json metadata_json(const GenerationRequest& request, const RunIdentity& identity,
                              const ClipReport& report, const nlohmann::json& program,
                              const nlohmann::json& encoder);

@@ -5,15 +5,10 @@
 #include <string>
 
 #include "core/problems.h"
+#include "pipeline/clip_options.h"
 #include "vae/tile_plan.h"
 
 namespace reel::pipeline {
-
-/// The flags as given.
-struct VaeTilingOptions {
-  std::string mode = "auto";        ///< auto, on or off
-  std::optional<std::string> tile;  ///< official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE
-};
 
 /// A valid choice.
 struct VaeTiling {

@@ -31,6 +31,7 @@ MAY_USE = {
     "vbench": {"core", "media"},
     "app": EVERYTHING,
     "benchmarks": EVERYTHING | {"tests"},
+    "examples": {"core", "media", "pipeline"},
     "tests": EVERYTHING | {"benchmarks"},  # whose synthetic inputs are tested too
     "cmake": set(),
 }
@@ -127,6 +128,8 @@ SELF_TEST = [  # file, line, the words that its problem must hold (None: no prob
     ("tests/a.cpp", '#include "vae/a.h"', None),
     ("tests/a.cpp", '#include "benchmarks/a.h"', None),
     ("dit/a.cpp", '#include "benchmarks/a.h"', "dit/ may not use benchmarks/"),
+    ("examples/a.cpp", '#include "pipeline/a.h"', None),
+    ("examples/a.cpp", '#include "dit/a.h"', "examples/ may not use dit/"),
     ("core/a.cpp", '#include "a.h"', "not written from the top folder"),
     ("core/a.cpp", '#include "core/absent.h"', "does not exist"),
     ("core/a.cpp", "#include <ATen/ATen.h>", None),

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <stdexcept>
 
-#include "pipeline/text_to_video.h"
+#include "pipeline/generate.h"
 #include "tests/support/compare.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tiny_model.h"

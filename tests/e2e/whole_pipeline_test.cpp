@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "core/device.h"
-#include "pipeline/text_to_video.h"
+#include "pipeline/generate.h"
 #include "tests/support/compare.h"
 #include "tests/support/gpu.h"
 #include "tests/support/temp_folder.h"

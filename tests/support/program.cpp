@@ -39,8 +39,7 @@ std::filesystem::path program_file() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "sparsereel";
 }
 
-Program::Program(const std::vector<std::string>& arguments) {
-  const std::string file = program_file();
+Program::Program(const std::vector<std::string>& arguments, const std::string& file) {
   std::vector<std::string> words{file};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;

@@ -27,8 +27,10 @@ std::filesystem::path program_file();
 /// A child process that runs; one that is still there at the end of this object's life is killed.
 class Program {
  public:
-  /// Starts the program with `arguments`, stdin empty. Throws std::system_error if it cannot.
-  explicit Program(const std::vector<std::string>& arguments);
+  /// Starts the program, or another `file`, with `arguments`, stdin empty. Throws
+  /// std::system_error if it cannot.
+  explicit Program(const std::vector<std::string>& arguments,
+                   const std::string& file = program_file());
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   ~Program();
