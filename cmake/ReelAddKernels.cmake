@@ -17,8 +17,10 @@ function(reel_add_kernels name)
   endif()
   add_library(reel_${name} STATIC ${arg_SOURCES})
   add_library(reel::${name} ALIAS reel_${name})
-  set_target_properties(reel_${name} PROPERTIES CUDA_ARCHITECTURES "${arg_ARCHITECTURES}")
-  target_include_directories(reel_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  set_target_properties(reel_${name} PROPERTIES
+    CUDA_ARCHITECTURES "${arg_ARCHITECTURES}" EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY REEL_KERNELS reel_${name})
+  target_include_directories(reel_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_options(reel_${name} PRIVATE
     -Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror -lineinfo --expt-relaxed-constexpr
     -Xptxas=-warn-spills)

@@ -1,7 +1,8 @@
 # Gives a target our flags, include root and precompiled header.
 function(reel_setup_target target)
-  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_link_libraries(${target} PUBLIC reel::flags)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  # Flags are ours; LibTorch is everybody's who links an installed library.
+  target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:reel::flags> ${REEL_TORCH})
   if(REEL_PCH)
     target_precompile_headers(${target} REUSE_FROM reel_pch)
   endif()
@@ -15,6 +16,7 @@ function(reel_add_library folder)
   endif()
   add_library(reel_${folder} STATIC ${arg_SOURCES})
   add_library(reel::${folder} ALIAS reel_${folder})
+  set_target_properties(reel_${folder} PROPERTIES EXPORT_NAME ${folder})
   reel_setup_target(reel_${folder})
   target_link_libraries(reel_${folder} PUBLIC ${arg_USES})
 endfunction()

@@ -1,4 +1,5 @@
 # Every library from outside, found once; folders name them as targets.
+set(TORCH_WHEEL_DIR "${PROJECT_SOURCE_DIR}/.deps/python/torch" CACHE PATH "torch folder of the wheel")
 find_package(Torch 2.11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -7,9 +8,11 @@ find_package(CLI11 REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
+# The prefix is for those who link our installed libraries, which name the same targets.
+pkg_check_modules(REEL_PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(REEL_UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(REEL_FFMPEG REQUIRED IMPORTED_TARGET
+  libavformat libavcodec libavutil libswscale)
 
 # By hand: Debian's core and imgproc packages come without OpenCV's CMake files.
 find_path(OPENCV_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)

@@ -57,6 +57,9 @@ SLOW_HEADERS = {"ATen/ATen.h", "ATen/Functions.h", "torch/torch.h", "torch/types
 # Code below a kernels/ folder compiles with nvcc alone: it sees CUDA and the standard library.
 KERNEL_MAY_INCLUDE = re.compile(r"cuda|cooperative_groups|cub/|thrust/|vector_types|nv/|mma\.h|crt/")
 
+# What users of the library include; it and what it includes is installed.
+INTERFACE = "pipeline/text_to_video.h"
+
 SOURCE = re.compile(r"\.(h|cpp|cu|cuh)$")
 HEADER = re.compile(r"\.(h|cuh)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
@@ -114,6 +117,30 @@ def check(root: pathlib.Path, paths: list[str]) -> tuple[list[str], int]:
     return problems, num_includes
 
 
+def check_public(root: pathlib.Path) -> list[str]:
+    """What is wrong with the headers that cmake/ReelInstall.cmake installs: want exactly those that
+    the library's interface includes, and of other libraries' only LibTorch's tensor."""
+    text = (root / "cmake/ReelInstall.cmake").read_text(encoding="utf-8")
+    listed = re.search(r"set\(public_headers([^)]*)\)", text)
+    installed = set(listed.group(1).split()) if listed else set()
+    needed, to_read, problems = set(), [INTERFACE], []
+    while to_read:
+        path = to_read.pop()
+        if path in needed:
+            continue
+        needed.add(path)
+        for line in (root / path).read_text(encoding="utf-8").splitlines():
+            found = INCLUDE.match(line)
+            if found and found.group(1) == '"':
+                to_read.append(found.group(2))
+            elif found and re.search(r"[/.]", found.group(2)) and found.group(2) != "ATen/core/Tensor.h":
+                problems.append(f"{path}: a public header includes <{found.group(2)}>: want <ATen/core/Tensor.h> alone")
+    if installed != needed:
+        wrong = ", ".join(sorted(installed ^ needed))
+        problems.append(f"cmake/ReelInstall.cmake: public headers are not those that {INTERFACE} includes: {wrong}")
+    return problems
+
+
 SELF_TEST = [  # file, line, the words that its problem must hold (None: no problem)
     ("core/a.cpp", '#include "core/a.h"', None),
     ("core/a.cpp", '#include "weights/a.h"', "core/ may not use weights/"),
@@ -155,6 +182,21 @@ SELF_TEST = [  # file, line, the words that its problem must hold (None: no prob
 ]
 
 
+def self_test_public() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        for folder in ("cmake", "pipeline", "core"):
+            (root / folder).mkdir()
+        (root / "cmake/ReelInstall.cmake").write_text("set(public_headers\n  core/b.h\n  pipeline/text_to_video.h)\n")
+        (root / INTERFACE).write_text('#include <vector>\n#include "core/a.h"\n')
+        (root / "core/a.h").write_text("#include <fmt/format.h>\n")
+        got = check_public(root)
+    good = len(got) == 2 and "<fmt/format.h>" in got[0] and got[1].endswith(": core/a.h, core/b.h")
+    if not good:
+        print(f"self-test: public headers: got {got}")
+    return 0 if good else 1
+
+
 def self_test() -> int:
     failures = 0
     for path, line, want in SELF_TEST:
@@ -170,7 +212,8 @@ def self_test() -> int:
         if not good:
             failures += 1
             print(f"self-test: {path}: {line}: got {got}, want {want}")
-    print(f"check_includes: self-test: {len(SELF_TEST) - failures} of {len(SELF_TEST)} cases pass")
+    failures += self_test_public()
+    print(f"check_includes: self-test: {len(SELF_TEST) + 1 - failures} of {len(SELF_TEST) + 1} cases pass")
     return 1 if failures else 0
 
 
@@ -187,6 +230,7 @@ def main() -> int:
     listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
     paths = [path for path in listed.split("\0") if SOURCE.search(path) and (root / path).is_file()]
     problems, num_includes = check(root, paths)
+    problems += check_public(root)
     for line in problems:
         print(line)
     if problems:
