@@ -6,22 +6,18 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "attention/device_plan.h"
-#include "benchmarks/given_plan.h"
+#include "benchmarks/drawn_step.h"
 #include "benchmarks/kernel_trace.h"
 #include "benchmarks/op_times.h"
-#include "benchmarks/synthetic_qk.h"
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/stopwatch.h"
 #include "dit/transformer.h"
-#include "dit/weight_table.h"
 
 namespace reel::benchmarks {
 namespace {
@@ -29,12 +25,7 @@ namespace {
 using attention::GpuKernels;
 
 struct Flags {
-  int64_t frames = 129;
-  int64_t width = 1280;
-  int64_t height = 720;
-  int64_t text_tokens = 256;
-  int64_t num_double_blocks = 20;
-  int64_t num_single_blocks = 40;
+  StepShape shape;
   double density = 0.344;
   double tau = 0.344;
   int64_t stride = 8;
@@ -43,94 +34,26 @@ struct Flags {
   std::string json;
 };
 
-dit::Config config_of(const Flags& flags) {
-  return {.channels = 16,
-          .num_heads = 24,
-          .head_dim = 128,
-          .num_double_blocks = flags.num_double_blocks,
-          .num_single_blocks = flags.num_single_blocks,
-          .num_refiner_blocks = 2,
-          .mlp_width = 12'288,
-          .patch_size_t = 1,
-          .patch_size = 2,
-          .embeds_guidance = true,
-          .text_dim = 4096,
-          .pooled_dim = 768,
-          .rope_theta = 256.0,
-          .rope_axes = {16, 56, 56}};
-}
-
-at::TensorOptions on_gpu(at::ScalarType dtype) {
-  return at::TensorOptions(dtype).device(at::kCUDA);
-}
-
-TokenGrid grid_of(const Flags& flags) {
-  return {(flags.frames - 1) / 4 + 1, flags.height / 16, flags.width / 16};
-}
-
-dit::Transformer draw_transformer(const dit::Config& config) {
-  const auto table = dit::weight_table(config);
-  std::map<std::string, at::Tensor> tensors;
-  for (const auto& spec : table.specs()) {
-    const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
-    tensors[spec.name] =
-        at::empty(spec.shape, on_gpu(at::kBFloat16)).normal_(0.0, 1.0 / std::sqrt(row));
-  }
-  weights::WeightStore store(std::move(tensors));
+dit::Transformer drawn_transformer(const dit::Config& config) {
+  weights::WeightStore store(draw_weights(config));
   return {config, store};
-}
-
-dit::Inputs draw_inputs(const Flags& flags, const dit::Config& config) {
-  const auto draw = [](at::IntArrayRef shape) { return at::randn(shape, on_gpu(at::kFloat)); };
-  const TokenGrid grid = grid_of(flags);
-  dit::Inputs inputs;
-  inputs.latents =
-      draw({1, config.channels, grid.num_frames, 2 * grid.num_rows, 2 * grid.num_columns});
-  inputs.timestep = at::full({1}, 875.0F, on_gpu(at::kFloat));
-  inputs.guidance = at::full({1}, 6000.0F, on_gpu(at::kFloat));
-  inputs.text_states = {draw({flags.text_tokens, config.text_dim})};
-  inputs.text_pooled = draw({1, config.pooled_dim});
-  return inputs;
-}
-
-// The heaviest blocks of the mixture: [A, n, n].
-at::Tensor mixture_plan(const Flags& flags, const dit::Config& config) {
-  const TokenGrid grid = grid_of(flags);
-  const int64_t image = grid.num_tokens();
-  const attention::BlockGrid blocks = {.num_tokens = image + flags.text_tokens,
-                                       .text_length = flags.text_tokens,
-                                       .block = 128,
-                                       .stride = flags.stride};
-  const auto drawn = draw_queries_and_keys(grid, mixture(config.num_heads), config.head_dim,
-                                           /*seed=*/1, on_gpu(at::kBFloat16));
-  const auto with_text = [&](const at::Tensor& x) {
-    const at::Tensor joint = at::zeros({blocks.num_tokens, x.size(1), x.size(2)}, x.options());
-    joint.slice(0, 0, image).copy_(x);
-    return joint;
-  };
-  attention::PlanOptions options;
-  options.keep_mass = true;
-  std::vector<attention::TimePoint> moments;
-  const std::vector<double> taus(static_cast<size_t>(config.num_heads), 0.9);
-  const auto plan = attention::plan_on_device(with_text(drawn.q), with_text(drawn.k), blocks, taus,
-                                              {}, options, moments);
-  return plan_of_density(plan.block_mass, blocks, {}, flags.density);
 }
 
 class StepSplit {
  public:
   explicit StepSplit(const Flags& flags)
       : flags_(flags),
-        config_(config_of(flags)),
-        transformer_(draw_transformer(config_)),
-        inputs_(draw_inputs(flags, config_)),
-        plan_(mixture_plan(flags, config_)),
+        config_(config_of(flags.shape)),
+        transformer_(drawn_transformer(config_)),
+        inputs_(draw_inputs(flags.shape, config_)),
+        plan_(mixture_plan(flags.shape, config_, flags.density, flags.stride)),
         rows_(nlohmann::json::array()) {
     synchronize(at::kCUDA);
     std::printf(
         "%ld + %ld tokens, %ld double and %ld single blocks of %ld x %ld, ready in %.1f s\n",
-        grid_of(flags_).num_tokens(), flags_.text_tokens, flags_.num_double_blocks,
-        flags_.num_single_blocks, config_.num_heads, config_.head_dim, watch_.elapsed_ms() * 1e-3);
+        grid_of(flags_.shape).num_tokens(), flags_.shape.text_tokens,
+        flags_.shape.num_double_blocks, flags_.shape.num_single_blocks, config_.num_heads,
+        config_.head_dim, watch_.elapsed_ms() * 1e-3);
     std::fflush(stdout);
   }
 
@@ -155,15 +78,7 @@ class StepSplit {
     if (mode != "given" && mode != "selected") {
       fail<ConfigError>("--modes: got ", mode, ", want given, selected, dense or cudnn");
     }
-    attention::ScheduleOptions options;
-    options.dense_steps = "0";
-    options.dense_steps_given = true;
-    options.tau = flags_.tau;
-    options.stride = flags_.stride;
-    attention::ScheduleShape shape;
-    shape.num_layers = config_.num_layers();
-    shape.num_heads = config_.num_heads;
-    attention::Attention attention(attention::AttentionSchedule::make(options, shape));
+    auto attention = sparse_attention(config_, flags_.tau, flags_.stride);
     if (mode == "given") attention.give_plan(plan_);
     return attention;
   }
@@ -174,7 +89,8 @@ class StepSplit {
 
   // Of all products of the blocks, which are nearly all of a step's, in TFLOP.
   double product_work() const {
-    const auto tokens = static_cast<double>(grid_of(flags_).num_tokens() + flags_.text_tokens);
+    const auto tokens =
+        static_cast<double>(grid_of(flags_.shape).num_tokens() + flags_.shape.text_tokens);
     const auto width = static_cast<double>(config_.width());
     const auto mlp = static_cast<double>(config_.mlp_width);
     return static_cast<double>(config_.num_layers()) * 2e-12 * tokens * width *
@@ -239,10 +155,10 @@ class StepSplit {
     const std::string text = nlohmann::json{
         {"format", 1},
         {"benchmark", "step_split"},
-        {"image_tokens", grid_of(flags_).num_tokens()},
-        {"text_tokens", flags_.text_tokens},
-        {"double_blocks", flags_.num_double_blocks},
-        {"single_blocks", flags_.num_single_blocks},
+        {"image_tokens", grid_of(flags_.shape).num_tokens()},
+        {"text_tokens", flags_.shape.text_tokens},
+        {"double_blocks", flags_.shape.num_double_blocks},
+        {"single_blocks", flags_.shape.num_single_blocks},
         {"heads", config_.num_heads},
         {"head_dim", config_.head_dim},
         {"rows", rows_}}.dump(1);
@@ -266,12 +182,7 @@ class StepSplit {
 int main_with(int argc, char** argv) {
   Flags flags;
   CLI::App app("One step of a 13B transformer on a GPU, split by attention, products and the rest");
-  app.add_option("--frames", flags.frames)->check(CLI::PositiveNumber);
-  app.add_option("--width", flags.width)->check(CLI::PositiveNumber);
-  app.add_option("--height", flags.height)->check(CLI::PositiveNumber);
-  app.add_option("--text-tokens", flags.text_tokens)->check(CLI::PositiveNumber);
-  app.add_option("--double-blocks", flags.num_double_blocks)->check(CLI::NonNegativeNumber);
-  app.add_option("--single-blocks", flags.num_single_blocks)->check(CLI::NonNegativeNumber);
+  add_shape_flags(app, flags.shape);
   app.add_option("--density", flags.density, "of the given plan")->check(CLI::Range(0.0, 1.0));
   app.add_option("--tau", flags.tau, "of the selected one; random weights give about this density");
   app.add_option("--stride", flags.stride, "4, 8 or 16");
