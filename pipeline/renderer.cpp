@@ -111,9 +111,24 @@ weights::LoadProgress Renderer::load_progress() {
 
 void Renderer::load_encoders(StageTimes& times) {
   if (conditioner_) return;
+  if (compute_.offload == Offload::kModels) {  // a prompt that was to be encoded earlier
+    transformer_.reset();
+    decoder_.reset();
+    release_freed_memory(compute_.device);
+  }
   conditioner_.emplace(run_stage("load text encoders", times, [&] {
     return load_text_conditioner(folder_, compute_.device, compute_.dtype, load_progress());
   }));
+  if (!transformer_) read_transformer_ahead();
+}
+
+// The encoders' files are read, so the disk is free; encoding does not need it. Only if all of the
+// transformer fits beside what is in use: else its end would push its beginning out again.
+void Renderer::read_transformer_ahead() {
+  const auto source = weights::open_part(folder_.transformer);
+  uint64_t bytes = 0;
+  for (const auto& file : source.files()) bytes += file.bytes;
+  if (free_bytes(at::Device(at::kCPU)) > static_cast<int64_t>(bytes)) read_ahead_.emplace(source);
 }
 
 text_encoder::EncodedPrompt Renderer::encode(const std::string& prompt, PromptTemplate which) {
@@ -147,6 +162,7 @@ void Renderer::drop_text_encoders() {
 
 const dit::Transformer& Renderer::load_transformer() {
   if (!transformer_) {
+    read_ahead_.reset();
     drop_text_encoders();
     if (compute_.offload == Offload::kModels) {
       decoder_.reset();

@@ -16,6 +16,7 @@
 #include "vae/decoder.h"
 #include "weights/load_weights.h"
 #include "weights/model_folder.h"
+#include "weights/read_ahead.h"
 
 namespace reel::pipeline {
 
@@ -82,6 +83,7 @@ class Renderer {
   auto run_stage(const std::string& name, StageTimes& times, const Work& work);
   weights::LoadProgress load_progress();
   void load_encoders(StageTimes& times);
+  void read_transformer_ahead();
   const dit::Transformer& load_transformer();
   void decode_clip(const GenerationRequest& request, size_t clip, const at::Tensor& latents,
                    ClipOutputs& outputs, ClipReport& report);
@@ -94,7 +96,8 @@ class Renderer {
   StageTimes load_times_ms_;  // of the transformer and the decoder that are there
   bool keeps_encoders_ = false;
   std::optional<text_encoder::TextConditioner> conditioner_;
-  std::optional<dit::Config> config_;  // of the transformer
+  std::optional<weights::ReadAhead> read_ahead_;  // of the transformer, while text is encoded
+  std::optional<dit::Config> config_;             // of the transformer
   std::optional<dit::Transformer> transformer_;
   std::optional<vae::Decoder> decoder_;
 };

@@ -64,11 +64,14 @@ void MappedFile::read(uint64_t offset, std::span<char> into) const {
 
 void MappedFile::prefetch(uint64_t offset, uint64_t bytes) const {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  const uint64_t begin = offset / page * page;
+  // One request is cut to what the disk reads ahead, 128 KiB at least: the rest would be forgotten.
+  constexpr uint64_t kRequest = 128U << 10;
   const uint64_t end = std::min<uint64_t>(offset + bytes, size());
-  if (begin >= end) return;
-  // Only advice: without it the pages come when they are touched.
-  ::madvise(const_cast<char*>(bytes_.data()) + begin, end - begin, MADV_WILLNEED);
+  for (uint64_t begin = offset / page * page; begin < end; begin += kRequest) {
+    // Only advice: without it the pages come when they are touched.
+    ::madvise(const_cast<char*>(bytes_.data()) + begin, std::min(kRequest, end - begin),
+              MADV_WILLNEED);
+  }
 }
 
 MappedFile::~MappedFile() {

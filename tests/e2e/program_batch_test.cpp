@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <sstream>
 
 #include "tests/e2e/batch_fixture.h"
 #include "tests/e2e/small_disk.h"
@@ -22,11 +23,27 @@ class ProgramBatch : public BatchTest {
   }
 };
 
+// How often `messages` tell that a model has been loaded; not the lines of a slow load between.
+int64_t count_loads(const std::string& messages, const std::string& model) {
+  std::istringstream lines(messages);
+  int64_t count = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("load " + model + ":") != std::string::npos &&
+        line.find(" of ") == std::string::npos) {
+      ++count;
+    }
+  }
+  return count;
+}
+
 TEST_F(ProgramBatch, RendersAListAndThenNothingTwice) {
   const auto jobs = write_jobs(3);
   const auto first = run_program(batch(jobs));
   EXPECT_EQ(first.exit_code, 0) << first.err;
   EXPECT_THAT(first.out, HasSubstr("videos/j1_s42.mp4"));
+  for (const std::string model : {"text encoders", "transformer", "vae"}) {
+    EXPECT_EQ(count_loads(first.err, model), 1) << "three jobs, one load\n" << first.err;
+  }
   expect_complete(3);
   const auto second = run_program(batch(jobs));
   EXPECT_EQ(second.exit_code, 0);
