@@ -157,7 +157,7 @@ ClipTexts Renderer::encode(const GenerationRequest& request) {
 }
 
 void Renderer::drop_text_encoders() {
-  if (!keeps_encoders_) conditioner_.reset();
+  if (!keeps_encoders_ || compute_.offload == Offload::kModels) conditioner_.reset();
 }
 
 const dit::Transformer& Renderer::load_transformer() {

@@ -48,7 +48,7 @@ class Renderer {
   ClipTexts encode(const GenerationRequest& request);
 
   /// Frees the text encoders; the next encode() loads them again. Without effect once
-  /// keep_text_encoders() was called.
+  /// keep_text_encoders() was called, unless models are offloaded.
   void drop_text_encoders();
 
   /// The text encoders stay beside the other models from now on.
