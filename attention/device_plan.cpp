@@ -245,7 +245,8 @@ DevicePlan plan_on_device(const at::Tensor& q, const at::Tensor& k, const BlockG
       .rows_per_block = to_int(grid.strided_per_block()),
       .causal = grid.causal,
       .self = protection.self,
-      .sink = to_int(protection.sink)};
+      .sink = to_int(protection.sink),
+      .by_block = options.select_by_block};
   const c10::cuda::CUDAGuard guard(q.device());
   const cudaStream_t stream = current_stream(q.device());
   const auto parts = score_parts(grid, num_heads, options.workspace_bytes);

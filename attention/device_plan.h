@@ -73,6 +73,7 @@ struct PlanOptions {
   kernels::ScoreTuning tuning;
   bool keep_mass = false;
   int64_t workspace_bytes = int64_t{1} << 30;
+  bool select_by_block = false;  ///< the kernel of long sequences also where a warp holds a row
 };
 
 /// Scores and selects as select_blocks does; q, k [S, A, D]. Appends the moments at which each

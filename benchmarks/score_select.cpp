@@ -35,6 +35,7 @@ struct Flags {
   bool e4m3 = false;
   bool apart = false;
   bool dense = false;
+  bool select_by_block = false;
   int repeats = 10;
   int64_t recall_samples = 0;
   std::vector<std::string> tunings = {"2,1,8"};
@@ -138,7 +139,8 @@ void run(const Flags& flags) {
   attention::PlanOptions options = {.kernel = ScoreKernel::kSimple,
                                     .tuning = {},
                                     .keep_mass = false,
-                                    .workspace_bytes = flags.workspace_mib << 20};
+                                    .workspace_bytes = flags.workspace_mib << 20,
+                                    .select_by_block = flags.select_by_block};
   if (flags.simple) measure("simple", inputs, grid, flags, options);
   options.kernel = ScoreKernel::kMma;
   if (flags.mma) measure("mma", inputs, grid, flags, options);
@@ -173,6 +175,8 @@ int main_with(int argc, char** argv) {
   app.add_flag("--mma", flags.mma, "the kernel for other GPUs than Hopper's too");
   app.add_flag("--e4m3", flags.e4m3, "score q and k rounded to e4m3");
   app.add_flag("--e4m3-apart", flags.apart, "the same with sums of 128 products added up in fp32");
+  app.add_flag("--select-by-block", flags.select_by_block,
+               "select by the kernel of long sequences");
   app.add_flag("--dense", flags.dense, "cuDNN's dense attention too");
   CLI11_PARSE(app, argc, argv);
   try {

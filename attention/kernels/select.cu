@@ -2,35 +2,14 @@
 
 #include <math_constants.h>
 
+#include "attention/kernels/select_by_warp.h"
+#include "attention/kernels/select_rule.cuh"
+
 namespace reel::attention::kernels {
 namespace {
 
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * 32;
-constexpr unsigned kAllLanes = 0xffffffffU;
-
-__device__ float exp2_approx(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
-template <typename T>
-__device__ T warp_sum(T value) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value += __shfl_xor_sync(kAllLanes, value, offset);
-  }
-  return value;
-}
-
-__device__ float warp_max(float value) {
-#pragma unroll
-  for (int offset = 16; offset > 0; offset /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, offset));
-  }
-  return value;
-}
 
 // Sums over all threads in a fixed order; every thread gets the result. The two buffers take turns
 // so that one barrier a sum is enough.
@@ -85,10 +64,6 @@ struct Arrays {
   int32_t* offsets;  // [ceil(n / 32)], keys before each word
 };
 
-struct Row {
-  int item, query, candidates, visible;
-};
-
 // Scores of one strided row, softmax denominators by one warp; masked columns are -inf.
 __device__ void reduce_row(const float4* scores, int columns, float& max, float& sum) {
   constexpr int kGroups = 8;  // of four columns, loaded before the first is used
@@ -127,14 +102,11 @@ __device__ void reduce_row(const float4* scores, int columns, float& max, float&
 
 // Mass of every candidate block.
 template <int kRows>
-__device__ void compute_mass(const SelectParams& params, const Row& row, Shared& shared,
+__device__ void compute_mass(const SelectParams& params, const SelectRow& row, Shared& shared,
                              float* masses) {
   const int groups = (params.num_scored + 7) / 8 * 2;  // of four columns
-  const int64_t launch_row =
-      static_cast<int64_t>(row.item - params.first_item) * params.num_queries +
-      (row.query - params.first_query);
   const auto* scores =
-      reinterpret_cast<const float4*>(params.block_lse) + launch_row * kRows * groups;
+      reinterpret_cast<const float4*>(params.block_lse) + row.first_strided(params) * groups;
   for (int strided = threadIdx.x / 32; strided < kRows; strided += kWarps) {
     float max, sum;
     reduce_row(scores + int64_t{strided} * groups, row.candidates, max, sum);
@@ -146,7 +118,7 @@ __device__ void compute_mass(const SelectParams& params, const Row& row, Shared&
   __syncthreads();
   for (int group = threadIdx.x; group * 4 < row.candidates; group += kThreads) {
     float4 mass = {};
-#pragma unroll 16
+#pragma unroll 8
     for (int strided = 0; strided < kRows; ++strided) {
       const float4 four = scores[int64_t{strided} * groups + group];
       const float max = shared.row_max[strided];
@@ -191,23 +163,9 @@ __device__ uint32_t find_threshold(const float* mass, int count, double wanted, 
   return low;
 }
 
-// What the ranking by mass takes: everything heavier than `threshold`, and of the blocks that
-// weigh just as much those within `reach` of the query block, and perhaps one more.
-struct Choice {
-  uint32_t threshold;  // bits
-  int reach;
-  int extra;  // -1: none
-  bool all;
-
-  __device__ bool takes(uint32_t bits, int key, int query) const {
-    if (all || bits > threshold) return true;
-    return bits == threshold && (abs(key - query) <= reach || key == extra);
-  }
-};
-
 // Ties go to the nearest block, the lower index of two equally near.
-__device__ void choose_ties(const float* mass, const Row& row, int needed, BlockSum& sum,
-                            Choice& choice) {
+__device__ void choose_ties(const float* mass, const SelectRow& row, int needed, BlockSum& sum,
+                            SelectChoice& choice) {
   int low = -1;               // at most `needed` ties within
   int high = row.candidates;  // more
   while (high - low > 1) {
@@ -231,7 +189,7 @@ __device__ void choose_ties(const float* mass, const Row& row, int needed, Block
   choice.extra = sum.one(within) < needed ? row.query - (low + 1) : -1;
 }
 
-__device__ Choice choose(const float* mass, const Row& row, double tau, BlockSum& sum) {
+__device__ SelectChoice choose(const float* mass, const SelectRow& row, double tau, BlockSum& sum) {
   double sums[2] = {};  // mass, blocks that are not finite
   for (int key = threadIdx.x; key < row.candidates; key += kThreads) {
     const float value = mass[key];
@@ -239,7 +197,8 @@ __device__ Choice choose(const float* mass, const Row& row, double tau, BlockSum
     sums[1] += isfinite(value) ? 0.0 : 1.0;
   }
   sum(sums);
-  Choice choice = {.threshold = ~0U, .reach = -1, .extra = -1, .all = tau == 1.0 || sums[1] > 0};
+  SelectChoice choice;
+  choice.all = tau == 1.0 || sums[1] > 0;
   const double wanted = tau * sums[0];
   if (choice.all || !(wanted > 0)) return choice;
   choice.threshold = find_threshold(mass, row.candidates, wanted, sum);
@@ -312,21 +271,14 @@ template <int kRows>
 __global__ __launch_bounds__(kThreads) void select_kernel(const SelectParams params) {
   extern __shared__ float4 dynamic_shared[];
   __shared__ Shared shared;
-  const int query_in_launch = static_cast<int>(blockIdx.x);
-  const bool scored = query_in_launch < params.num_queries;
-  const int query = scored ? params.first_query + query_in_launch
-                           : params.num_scored + query_in_launch - params.num_queries;
-  const Row row = {
-      .item = params.first_item + static_cast<int>(blockIdx.y),
-      .query = query,
-      .candidates = params.causal ? min(query + 1, params.num_scored) : params.num_scored,
-      .visible = params.causal ? query + 1 : params.num_blocks};
+  const SelectRow row =
+      SelectRow::of(params, static_cast<int>(blockIdx.x), static_cast<int>(blockIdx.y));
   Arrays arrays;
   arrays.mass = reinterpret_cast<float*>(dynamic_shared);
   arrays.words = reinterpret_cast<uint32_t*>(arrays.mass + (params.num_scored + 7) / 8 * 8);
   arrays.offsets = reinterpret_cast<int32_t*>(arrays.words + (params.num_blocks + 31) / 32);
-  Choice choice = {.threshold = 0, .reach = 0, .extra = 0, .all = true};
-  if (scored) {
+  SelectChoice choice;
+  if (row.scored) {
     compute_mass<kRows>(params, row, shared, arrays.mass);
     BlockSum sum(shared.sums);
     choice = choose(arrays.mass, row, params.taus[row.item % params.num_heads], sum);
@@ -339,10 +291,9 @@ __global__ __launch_bounds__(kThreads) void select_kernel(const SelectParams par
       }
     }
   }
-  const int64_t list = static_cast<int64_t>(row.item) * params.num_blocks + row.query;
-  emit(params.lists, row.item, list, params.num_blocks, row.visible, arrays.words, arrays.offsets,
-       [&](int key) {
-         const bool forced = !scored || key >= params.num_scored || key < params.sink ||
+  emit(params.lists, row.item, row.list(params), params.num_blocks, row.visible, arrays.words,
+       arrays.offsets, [&](int key) {
+         const bool forced = !row.scored || key >= params.num_scored || key < params.sink ||
                              (key == row.query && (params.self || params.causal));
          return forced || (key < row.candidates &&
                            choice.takes(__float_as_uint(arrays.mass[key]), key, row.query));
@@ -381,6 +332,9 @@ cudaError_t launch(const SelectParams& params, cudaStream_t stream) {
 
 cudaError_t launch_select(const SelectParams& params, cudaStream_t stream) {
   if (params.num_blocks > kMaxSelectBlocks) return cudaErrorInvalidValue;
+  if (!params.by_block && params.num_blocks <= kMaxWarpSelectBlocks) {
+    return launch_select_by_warp(params, stream);
+  }
   switch (params.rows_per_block) {
     case 8:
       return launch<8>(params, stream);

@@ -33,6 +33,7 @@ struct SelectParams {
   bool causal;                       // key blocks after the query block are invisible
   bool self;                         // the query block's own block is forced
   int32_t sink;                      // the first `sink` blocks are forced
+  bool by_block;                     // a CTA a row even where a warp would do
 };
 
 /// Largest n that the kernel takes: lists hold 16-bit indices, one row's scores must fit in shared

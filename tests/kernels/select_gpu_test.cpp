@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "attention/block_plan.h"
@@ -14,6 +15,8 @@
 
 namespace reel::attention {
 namespace {
+
+constexpr int64_t kWorkspace = int64_t{1} << 30;
 
 struct Tokens {
   at::Tensor q, k;  // [S, A, D]
@@ -33,12 +36,14 @@ Tokens draw(const BlockGrid& grid, int64_t num_heads, uint64_t seed, int64_t hea
 }
 
 DevicePlan plan_of(const Tokens& tokens, const BlockGrid& grid, const std::vector<double>& taus,
-                   const Protection& protection, int64_t workspace_bytes = int64_t{1} << 30) {
+                   const Protection& protection, int64_t workspace_bytes = kWorkspace,
+                   bool by_block = false) {
   std::vector<TimePoint> moments;
   const PlanOptions options = {.kernel = best_score_kernel(tokens.q, tokens.k, grid),
                                .tuning = {},
                                .keep_mass = true,
-                               .workspace_bytes = workspace_bytes};
+                               .workspace_bytes = workspace_bytes,
+                               .select_by_block = by_block};
   EXPECT_NE(options.kernel, ScoreKernel::kNone);
   return plan_on_device(tokens.q, tokens.k, grid, taus, protection, options, moments);
 }
@@ -94,14 +99,21 @@ std::vector<double> some_taus(int64_t num_heads) {
   return {all.begin(), all.begin() + num_heads};
 }
 
-class SelectGpu : public ::testing::TestWithParam<Case> {};
+struct Kernel {
+  const char* name;
+  bool by_block;
+};
+
+constexpr Kernel kKernels[] = {{"ByWarp", false}, {"ByBlock", true}};
+
+class SelectGpu : public ::testing::TestWithParam<std::tuple<Case, Kernel>> {};
 
 TEST_P(SelectGpu, SelectsWhatTheCpuDoes) {
   REEL_REQUIRE_GPU();
-  const Case& test = GetParam();
+  const auto& [test, kernel] = GetParam();
   const auto taus = some_taus(test.num_heads);
   const auto tokens = draw(test.grid, test.num_heads, 3);
-  const auto plan = plan_of(tokens, test.grid, taus, test.protection);
+  const auto plan = plan_of(tokens, test.grid, taus, test.protection, kWorkspace, kernel.by_block);
   expect_consistent(plan);
   EXPECT_TRUE(at::equal(plan.mask().cpu().to(at::kByte),
                         expected_mask(plan, test.grid, taus, test.protection)));
@@ -120,12 +132,12 @@ TEST_P(SelectGpu, SelectsWhatTheCpuDoes) {
 
 TEST_P(SelectGpu, GivesTheSameTwiceAndInSmallParts) {
   REEL_REQUIRE_GPU();
-  const Case& test = GetParam();
+  const auto& [test, kernel] = GetParam();
   const auto taus = some_taus(test.num_heads);
   const auto tokens = draw(test.grid, test.num_heads, 4);
-  const auto first = plan_of(tokens, test.grid, taus, test.protection);
+  const auto first = plan_of(tokens, test.grid, taus, test.protection, kWorkspace, kernel.by_block);
   for (const int64_t bytes : {int64_t{1} << 30, int64_t{1}, int64_t{200'000}}) {
-    const auto again = plan_of(tokens, test.grid, taus, test.protection, bytes);
+    const auto again = plan_of(tokens, test.grid, taus, test.protection, bytes, kernel.by_block);
     EXPECT_TRUE(at::equal(first.block_mass, again.block_mass)) << bytes;
     EXPECT_TRUE(at::equal(first.mask_words, again.mask_words)) << bytes;
     EXPECT_TRUE(at::equal(first.counts, again.counts)) << bytes;
@@ -134,62 +146,89 @@ TEST_P(SelectGpu, GivesTheSameTwiceAndInSmallParts) {
   }
 }
 
-std::string case_name(const ::testing::TestParamInfo<Case>& info) {
-  return info.param.name;
+std::string case_name(const ::testing::TestParamInfo<std::tuple<Case, Kernel>>& param) {
+  const auto& [test, kernel] = param.param;
+  return std::string(test.name) + kernel.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Small, SelectGpu, ::testing::ValuesIn(kCases), case_name);
+INSTANTIATE_TEST_SUITE_P(Small, SelectGpu,
+                         ::testing::Combine(::testing::ValuesIn(kCases),
+                                            ::testing::ValuesIn(kKernels)),
+                         case_name);
 
-TEST(SelectGpuTies, GoToTheNearestBlocks) {
+class SelectGpuKernel : public ::testing::TestWithParam<Kernel> {
+ protected:
+  static DevicePlan plan(const Tokens& tokens, const BlockGrid& grid,
+                         const std::vector<double>& taus, const Protection& protection) {
+    return plan_of(tokens, grid, taus, protection, kWorkspace, GetParam().by_block);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(, SelectGpuKernel, ::testing::ValuesIn(kKernels),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+TEST_P(SelectGpuKernel, GivesTiesToTheNearestBlocks) {
   REEL_REQUIRE_GPU();
   const BlockGrid grid = {128 * 20, 0, 128, 8};
   Tokens tokens = draw(grid, 1, 5);
   tokens.k.zero_();
-  const auto plan = plan_of(tokens, grid, {0.23}, {});  // 5 of 20 equal blocks
-  const at::Tensor mask = plan.mask()[0].cpu();
+  const at::Tensor mask = plan(tokens, grid, {0.23}, {}).mask()[0].cpu();  // 5 of 20 equal blocks
   EXPECT_TRUE(mask.sum(1).eq(5).all().item<bool>());
   EXPECT_EQ(mask[0].slice(0, 0, 5).sum().item<int64_t>(), 5);
   EXPECT_EQ(mask[10].slice(0, 8, 13).sum().item<int64_t>(), 5);
   EXPECT_EQ(mask[19].slice(0, 15, 20).sum().item<int64_t>(), 5);
 }
 
-TEST(SelectGpuTies, LowerOneOfTwoEquallyNear) {
+TEST_P(SelectGpuKernel, TakesTheLowerOfTwoEquallyNearTies) {
   REEL_REQUIRE_GPU();
   const BlockGrid grid = {128 * 20, 0, 128, 8};
   Tokens tokens = draw(grid, 1, 5);
   tokens.k.zero_();
-  const auto plan = plan_of(tokens, grid, {0.18}, {});  // 4
-  const at::Tensor mask = plan.mask()[0].cpu();
+  const at::Tensor mask = plan(tokens, grid, {0.18}, {}).mask()[0].cpu();  // 4
   EXPECT_EQ(mask[10].slice(0, 8, 12).sum().item<int64_t>(), 4);
   EXPECT_EQ(mask[10].sum().item<int64_t>(), 4);
 }
 
-TEST(SelectGpuOneHot, TakesTheOneBlock) {
+TEST_P(SelectGpuKernel, SharesTiesOfLongRowsOutLikeTheCpu) {
+  REEL_REQUIRE_GPU();
+  for (const int64_t num_blocks : {384, 385, 700, 1024}) {
+    const BlockGrid grid = {128 * num_blocks, 0, 128, 16};
+    Tokens tokens = draw(grid, 1, 5);
+    tokens.k.zero_();
+    tokens.k.slice(0, 128 * 300, 128 * 310).fill_(0.01);
+    const auto got = plan(tokens, grid, {0.6}, {});
+    expect_consistent(got);
+    EXPECT_TRUE(at::equal(got.mask().cpu().to(at::kByte), expected_mask(got, grid, {0.6}, {})))
+        << num_blocks;
+  }
+}
+
+TEST_P(SelectGpuKernel, TakesTheOneBlockOfAOneHotRow) {
   REEL_REQUIRE_GPU();
   const BlockGrid grid = {128 * 20, 0, 128, 8};
   Tokens tokens = draw(grid, 1, 6);
   tokens.q.fill_(1);
   tokens.k.zero_();
   tokens.k.slice(0, 128 * 7, 128 * 8).fill_(4);
-  const auto plan = plan_of(tokens, grid, {0.95}, {true, false, 0});
-  EXPECT_TRUE(plan.counts.eq(1).all().item<bool>());
-  EXPECT_TRUE(plan.mask().select(2, 7).all().item<bool>());
+  const auto got = plan(tokens, grid, {0.95}, {true, false, 0});
+  EXPECT_TRUE(got.counts.eq(1).all().item<bool>());
+  EXPECT_TRUE(got.mask().select(2, 7).all().item<bool>());
 }
 
-TEST(SelectGpuNotFinite, RowsSeeEveryVisibleBlock) {
+TEST_P(SelectGpuKernel, ShowsRowsThatAreNotFiniteEveryVisibleBlock) {
   REEL_REQUIRE_GPU();
   for (const bool causal : {false, true}) {
     for (const double bad :
          {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
       const BlockGrid grid = {128 * 20 + 5, 5, 128, 8, causal};
       Tokens tokens = draw(grid, 2, 7);
-      const auto clean = plan_of(tokens, grid, {0.5, 0.5}, {});
+      const auto clean = plan(tokens, grid, {0.5, 0.5}, {});
       tokens.q[128 * 11 + 77][1][3].fill_(bad);
-      const auto plan = plan_of(tokens, grid, {0.5, 0.5}, {});
+      const auto got = plan(tokens, grid, {0.5, 0.5}, {});
       at::Tensor want = clean.mask().cpu();
       want[1][11].slice(0, 0, grid.num_visible(11)).fill_(true);
-      EXPECT_TRUE(at::equal(plan.mask().cpu(), want)) << causal << ' ' << bad;
-      expect_consistent(plan);
+      EXPECT_TRUE(at::equal(got.mask().cpu(), want)) << causal << ' ' << bad;
+      expect_consistent(got);
     }
   }
 }
@@ -209,11 +248,13 @@ TEST(SelectGpuLarge, FullLengthSelectsWhatTheCpuDoes) {
   for (const int64_t tail : {0, 1, 17, 256}) {
     const BlockGrid grid = {118'800 + tail, tail, 128, 8};
     const auto tokens = draw(grid, 2, 8);
-    const auto plan = plan_of(tokens, grid, {0.9, 0.95}, {});
-    EXPECT_TRUE(
-        at::equal(plan.mask().cpu().to(at::kByte), expected_mask(plan, grid, {0.9, 0.95}, {})))
-        << tail;
-    expect_consistent(plan);
+    for (const Kernel& kernel : kKernels) {
+      const auto plan = plan_of(tokens, grid, {0.9, 0.95}, {}, kWorkspace, kernel.by_block);
+      EXPECT_TRUE(
+          at::equal(plan.mask().cpu().to(at::kByte), expected_mask(plan, grid, {0.9, 0.95}, {})))
+          << tail << kernel.name;
+      expect_consistent(plan);
+    }
   }
 }
 
