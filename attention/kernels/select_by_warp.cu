@@ -25,47 +25,52 @@ struct Spread {
   __device__ uint32_t bits(int index) const { return __float_as_uint(values[index]); }
 };
 
-// Scores of one strided row; columns that are not candidates are -inf.
+// Scores of one strided row, four a lane and group; nothing here looks at what is on its way.
 template <int kGroups>
-__device__ void load_scores(const float4* scores, int candidates, Spread<kGroups>& row) {
+__device__ void load_scores(const float4* scores, int candidates, float4 (&row)[kGroups]) {
 #pragma unroll
   for (int group = 0; group < kGroups; ++group) {
     const int column = Spread<kGroups>::column(group * 4);
-    float four[4] = {-CUDART_INF_F, -CUDART_INF_F, -CUDART_INF_F, -CUDART_INF_F};
-    if (column < candidates) {
-      const float4 loaded = __ldcs(scores + column / 4);
-      four[0] = loaded.x;
-      four[1] = loaded.y;
-      four[2] = loaded.z;
-      four[3] = loaded.w;
-    }
+    if (column < candidates) row[group] = __ldcs(scores + column / 4);
+  }
+}
+
+// Columns that are not candidates are -inf.
+template <int kGroups>
+__device__ Spread<kGroups> hide_others(const float4 (&row)[kGroups], int candidates) {
+  Spread<kGroups> scores;
+#pragma unroll
+  for (int group = 0; group < kGroups; ++group) {
+    const float four[4] = {row[group].x, row[group].y, row[group].z, row[group].w};
     const bool whole = (group + 1) * kGroupColumns <= candidates;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      row.values[group * 4 + i] = whole || column + i < candidates ? four[i] : -CUDART_INF_F;
+    for (int i = group * 4; i < group * 4 + 4; ++i) {
+      const bool candidate = whole || Spread<kGroups>::column(i) < candidates;
+      scores.values[i] = candidate ? four[i % 4] : -CUDART_INF_F;
     }
   }
+  return scores;
 }
 
 // mass += softmax(scores) / num_rows.
 template <int kGroups>
-__device__ void add_softmax(Spread<kGroups>& scores, float num_rows, Spread<kGroups>& mass) {
-  float max = -CUDART_INF_F;
+__device__ void add_softmax(Spread<kGroups> scores, float num_rows, Spread<kGroups>& mass) {
+  float maxima[4] = {-CUDART_INF_F, -CUDART_INF_F, -CUDART_INF_F, -CUDART_INF_F};
 #pragma unroll
-  for (const float score : scores.values) max = fmaxf(max, score);
-  max = warp_max(max);
+  for (int i = 0; i < kGroups * 4; ++i) maxima[i % 4] = fmaxf(maxima[i % 4], scores.values[i]);
+  const float max = warp_max(fmaxf(fmaxf(maxima[0], maxima[1]), fmaxf(maxima[2], maxima[3])));
   const float shift = max == -CUDART_INF_F ? 0.0F : max;
-  float sum = 0;
+  float sums[4] = {};
 #pragma unroll
-  for (float& score : scores.values) {
-    score = exp2_approx(score - shift);
-    sum += score;
+  for (int i = 0; i < kGroups * 4; ++i) {
+    scores.values[i] = exp2_approx(scores.values[i] - shift);
+    sums[i % 4] += scores.values[i];
   }
-  sum = warp_sum(sum);
+  const float sum = warp_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   // a row of -inf alone has no softmax: NaN, which makes every block visible
   const float scale = max == -CUDART_INF_F ? CUDART_NAN_F : 1.0F / (sum * num_rows);
 #pragma unroll
-  for (int i = 0; i < Spread<kGroups>::kCount; ++i) {
+  for (int i = 0; i < kGroups * 4; ++i) {
     mass.values[i] = fmaf(scores.values[i], scale, mass.values[i]);
   }
 }
@@ -76,11 +81,11 @@ __device__ Spread<kGroups> compute_mass(const SelectParams& params, const Select
   const auto* scores =
       reinterpret_cast<const float4*>(params.block_lse) + row.first_strided(params) * pitch;
   Spread<kGroups> mass = {};
-  Spread<kGroups> next;
+  float4 next[kGroups] = {};
   load_scores(scores, row.candidates, next);
 #pragma unroll 1
   for (int strided = 0; strided < kRows; ++strided) {
-    Spread<kGroups> current = next;
+    const Spread<kGroups> current = hide_others(next, row.candidates);
     if (strided + 1 < kRows) {  // on its way while this one is worked on
       load_scores(scores + int64_t{strided + 1} * pitch, row.candidates, next);
     }
