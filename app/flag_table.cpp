@@ -97,7 +97,7 @@ const std::vector<Flag>& flag_table() {
     {kAttention, kRender, "--ulysses,--ulysses-degree", kOne, "N", "1", "GPUs that share the heads; only 1 in this version"},
     {kAttention, kRender, "--ring,--ring-degree", kOne, "N", "1", "GPUs that share the tokens; only 1 in this version"},
     {kSelection, kBoth, "--protect", kOne, "LIST", "text,self", "blocks that are always attended: text, self, sink=N"},
-    {kSelection, kBoth, "--select", kOne, "PATTERN", "antidiagonal", "how blocks are scored: antidiagonal, or diagonal, random[=SEED], mean-pool to compare with"},
+    {kSelection, kBoth, "--select", kOne, "PATTERN", "antidiagonal", "how blocks are scored: antidiagonal, or diagonal, random[=SEED], mean-pool to compare with; PATTERN:e4m3 scores in 8 bits"},
     {kSelection, kBoth, "--rule", kOne, "RULE", "tau", "how many a row takes: tau, or top-k=N, top-ratio=R to compare with"},
     {kSelection, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
     {kSelection, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},

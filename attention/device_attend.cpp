@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "core/tensor_check.h"
 
@@ -70,22 +71,14 @@ bool fits_layout(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) 
   return true;
 }
 
-// 0 if the driver does not say.
-int major_capability(const at::Tensor& on_gpu) {
-  int major = 0;
-  const auto status =
-      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, on_gpu.device().index());
-  return status == cudaSuccess ? major : 0;
-}
-
 }  // namespace
 
 bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return fits_layout(q, k, v) && major_capability(q) == 9;
+  return fits_layout(q, k, v) && compute_capability_major(q.device()) == 9;
 }
 
 bool fits_attend_mma(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  return fits_layout(q, k, v) && major_capability(q) >= 8;
+  return fits_layout(q, k, v) && compute_capability_major(q.device()) >= 8;
 }
 
 std::string name_of(AttendVariant variant) {

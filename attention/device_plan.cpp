@@ -10,6 +10,7 @@
 
 #include "attention/kernels/quantise.h"
 #include "attention/kernels/select.h"
+#include "core/device.h"
 #include "core/error.h"
 #include "core/tensor_check.h"
 
@@ -87,10 +88,8 @@ ScoreKernel best_score_kernel(const at::Tensor& q, const at::Tensor& k, const Bl
       grid.num_blocks() > kernels::kMaxSelectBlocks) {
     return ScoreKernel::kNone;
   }
-  int major = 0;
-  const auto status =
-      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, q.device().index());
-  if (status != cudaSuccess || major < 8) return ScoreKernel::kNone;
+  const int major = compute_capability_major(q.device());
+  if (major < 8) return ScoreKernel::kNone;
   const bool fits =
       (q.size(2) == 64 || q.size(2) == 128) && rows_are_aligned(q) && rows_are_aligned(k);
   if (!fits) return ScoreKernel::kSimple;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <string_view>
 
 #include "attention/xattention_torch.h"
 #include "core/error.h"
@@ -27,12 +28,19 @@ bool read_value(const std::string& text, const std::string& name, Number& value)
   return result.ec == std::errc() && result.ptr == end;
 }
 
-bool parse_pattern(const std::string& text, Selection& selection) {
+constexpr std::string_view kE4m3Suffix = ":e4m3";
+
+bool parse_pattern(const std::string& whole, Selection& selection) {
+  std::string text = whole;
+  if (text.ends_with(kE4m3Suffix)) {
+    selection.precision = ScorePrecision::kE4m3;
+    text.resize(text.size() - kE4m3Suffix.size());
+  }
   if (text == "antidiagonal") {
     selection.pattern = ScorePattern::kAntidiagonal;
   } else if (text == "diagonal") {
     selection.pattern = ScorePattern::kDiagonal;
-  } else if (text == "mean-pool") {
+  } else if (whole == "mean-pool") {  // it has no products that could be rounded
     selection.pattern = ScorePattern::kMeanPool;
   } else if (text == "random" || read_value(text, "random", selection.seed)) {
     selection.pattern = ScorePattern::kRandom;
@@ -66,13 +74,14 @@ int64_t num_taken(const Selection& selection, int64_t num_candidates) {
 }  // namespace
 
 std::string Selection::pattern_text() const {
+  const std::string_view suffix = precision == ScorePrecision::kE4m3 ? kE4m3Suffix : "";
   switch (pattern) {
     case ScorePattern::kAntidiagonal:
-      return "antidiagonal";
+      return fmt::format("antidiagonal{}", suffix);
     case ScorePattern::kDiagonal:
-      return "diagonal";
+      return fmt::format("diagonal{}", suffix);
     case ScorePattern::kRandom:
-      return fmt::format("random={}", seed);
+      return fmt::format("random={}{}", seed, suffix);
     case ScorePattern::kMeanPool:
       return "mean-pool";
   }
@@ -89,7 +98,8 @@ Selection parse_selection(const std::string& select, const std::string& rule, Pr
   Selection selection;
   if (!parse_pattern(select, selection)) {
     problems.add("--select: unknown pattern: got ", printable(select),
-                 ", want antidiagonal, diagonal, random, random=SEED or mean-pool");
+                 ", want antidiagonal, diagonal, random or random=SEED, each perhaps with :e4m3, "
+                 "or mean-pool");
   }
   if (!parse_rule(rule, selection)) {
     problems.add("--rule: unknown rule: got ", printable(rule),
@@ -124,6 +134,23 @@ at::Tensor reorder_phases(const at::Tensor& q, const BlockGrid& grid, const Sele
         token - token % grid.stride + phases[static_cast<size_t>(key_phase)];
   }
   return q.index_select(0, at::tensor(source, at::kLong).to(q.device()));
+}
+
+at::Tensor round_to_e4m3(const at::Tensor& x, const BlockGrid& grid) {
+  check_grid(grid);
+  check_tensor("round_to_e4m3", x, "x", {{'S', grid.num_tokens}, {'A', kAny}, {'D', kAny}});
+  constexpr double kLargest = 448;
+  at::Tensor result = x.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  const at::Tensor scored = result.narrow(0, 0, grid.num_scored() * grid.block);
+  if (scored.numel() == 0) return result;
+  const at::Tensor magnitude = scored.abs().amax({0, 2}, /*keepdim=*/true);
+  // a head of zeros stays as it is
+  const at::Tensor scale = at::where(magnitude.gt(0), kLargest / magnitude, 0.0F);
+  const at::Tensor rounded = (scored * scale).to(at::kFloat8_e4m3fn).to(at::kFloat);
+  const at::Tensor finite = magnitude.isfinite();
+  scored.copy_(
+      at::where(finite, rounded * (magnitude / kLargest), std::numeric_limits<float>::quiet_NaN()));
+  return result;
 }
 
 at::Tensor score_mean_blocks(const at::Tensor& q, const at::Tensor& k, const BlockGrid& grid) {

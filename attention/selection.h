@@ -22,6 +22,12 @@ enum class ScorePattern {
   kMeanPool,      ///< no strides: mean query of a block with mean key of a block
 };
 
+/// What queries and keys are rounded to before they are scored. Attention itself is not affected.
+enum class ScorePrecision {
+  kInput,  ///< nothing: their own dtype
+  kE4m3,   ///< 8-bit floats: scoring twice as fast on compute capability 9.0 with D 128
+};
+
 /// How many blocks a row takes, the most massive first.
 enum class CountRule {
   kTau,       ///< until their mass reaches tau of the row's: the number differs by row
@@ -32,20 +38,22 @@ enum class CountRule {
 /// Pattern and rule of all sparse calls of a run.
 struct Selection {
   ScorePattern pattern = ScorePattern::kAntidiagonal;
+  ScorePrecision precision = ScorePrecision::kInput;  ///< kInput with kMeanPool
   CountRule rule = CountRule::kTau;
   int64_t top_k = 0;     ///< of kTopK, at least 1
   double top_ratio = 0;  ///< of kTopRatio, above 0 and at most 1
   uint64_t seed = 0;     ///< of kRandom
 
-  /// What --select and --rule take: "random=7", "top-ratio=0.25".
+  /// What --select and --rule take: "random=7", "antidiagonal:e4m3", "top-ratio=0.25".
   std::string pattern_text() const;
   std::string rule_text() const;
 
   bool operator==(const Selection&) const = default;
 };
 
-/// Reads antidiagonal, diagonal, random, random=SEED or mean-pool, and tau, top-k=N or
-/// top-ratio=R. Adds a problem, named --select or --rule, for anything else.
+/// Reads antidiagonal, diagonal, random, random=SEED, each of them perhaps with ":e4m3", or
+/// mean-pool, and tau, top-k=N or top-ratio=R. Adds a problem, named --select or --rule, for
+/// anything else.
 Selection parse_selection(const std::string& select, const std::string& rule, Problems& problems);
 
 /// The query phase that meets key phase s, for every s below `stride`; not for kMeanPool.
@@ -54,6 +62,11 @@ std::vector<int64_t> query_phases(const Selection& selection, int64_t stride);
 /// q [S, A, D] with the scored tokens of every strided row reordered: antidiagonal scoring of the
 /// result is scoring of q by `selection`. Tokens that are not scored stay in their places.
 at::Tensor reorder_phases(const at::Tensor& q, const BlockGrid& grid, const Selection& selection);
+
+/// x [S, A, D] with the scored tokens of each head rounded to e4m3 after a scaling by 448 / their
+/// largest magnitude that is taken back afterwards: fp32. A head with a value that is not finite
+/// becomes NaN. The plain twin of kernels/quantise.h.
+at::Tensor round_to_e4m3(const at::Tensor& x, const BlockGrid& grid);
 
 /// Softmax over the scored key blocks of mean query times mean key / sqrt(D): q, k [S, A, D] ->
 /// [A, m, m] fp32 on their device; each row sums to 1.

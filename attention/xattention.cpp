@@ -39,9 +39,14 @@ at::Tensor score(const at::Tensor& q, const at::Tensor& k, const SparseCall& cal
   if (call.selection.pattern == ScorePattern::kMeanPool) {
     return score_mean_blocks(q, k, call.grid);
   }
-  const at::Tensor queries = reorder_phases(q, call.grid, call.selection);
-  return q.is_cpu() ? score_blocks_cpu(queries, k, call.grid)
-                    : score_blocks_torch(queries, k, call.grid);
+  at::Tensor queries = reorder_phases(q, call.grid, call.selection);
+  at::Tensor keys = k;
+  if (call.selection.precision == ScorePrecision::kE4m3) {
+    queries = round_to_e4m3(queries, call.grid);
+    keys = round_to_e4m3(keys, call.grid);
+  }
+  return q.is_cpu() ? score_blocks_cpu(queries, keys, call.grid)
+                    : score_blocks_torch(queries, keys, call.grid);
 }
 
 BlockLists select_on_cpu(const at::Tensor& mass, const SparseCall& call) {
@@ -127,6 +132,12 @@ std::optional<DevicePlan> plan_by_kernels(const at::Tensor& q, const at::Tensor&
   if (kernel != ScoreKernel::kSm90 && kernel != ScoreKernel::kMma) return std::nullopt;
   if (call.kernels == GpuKernels::kMma) kernel = ScoreKernel::kMma;
   PlanOptions options;
+  if (call.selection.precision == ScorePrecision::kE4m3) {
+    if (kernel != ScoreKernel::kSm90 || q.size(2) != 128) return std::nullopt;
+    kernel = ScoreKernel::kSm90E4m3;
+    options.tuning.apart = true;  // the tensor cores' own sums are too coarse
+    options.tuning.skew = false;  // the faster way (docs/kernels/score.md)
+  }
   options.kernel = kernel;
   options.keep_mass = call.keep_plan;
   return plan_on_device(queries, k, call.grid, call.taus, call.protection, options, moments);

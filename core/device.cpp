@@ -11,6 +11,7 @@
 #if REEL_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
 #endif
 
 namespace reel {
@@ -65,6 +66,17 @@ std::string dtype_name(at::ScalarType dtype) {
     default:
       return c10::toString(dtype);
   }
+}
+
+int compute_capability_major([[maybe_unused]] at::Device device) {
+#if REEL_CUDA
+  int major = 0;
+  if (device.is_cuda() && cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor,
+                                                 device.index()) == cudaSuccess) {
+    return major;
+  }
+#endif
+  return 0;
 }
 
 int num_usable_cores() {

@@ -20,6 +20,9 @@ at::ScalarType parse_dtype(const std::string& text);
 /// "fp32", "bf16", "fp16", else LibTorch's own name.
 std::string dtype_name(at::ScalarType dtype);
 
+/// Major compute capability of a GPU, 9 for Hopper; 0 for a CPU and where the driver does not say.
+int compute_capability_major(at::Device device);
+
 /// Number of CPU cores that this process may use (its affinity mask), at least 1.
 int num_usable_cores();
 

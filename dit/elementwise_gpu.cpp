@@ -3,6 +3,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "dit/elementwise.h"
 #include "dit/kernels/elementwise.h"
@@ -27,10 +28,7 @@ bool is_aligned(const at::Tensor& x, uintptr_t bytes) {
 bool has_kernels(const at::Tensor& x) {
   if (!x.is_cuda()) return false;
   if (x.scalar_type() != at::kBFloat16 && x.scalar_type() != at::kHalf) return false;
-  int major = 0;
-  const auto status =
-      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, x.device().index());
-  return status == cudaSuccess && major >= 8;
+  return compute_capability_major(x.device()) >= 8;
 }
 
 kernels::Dtype dtype_of(const at::Tensor& x) {

@@ -11,6 +11,7 @@
 #include "attention/dense.h"
 #include "attention/oracle.h"
 #include "attention/xattention.h"
+#include "attention/xattention_cpu.h"
 #include "tests/support/gpu.h"
 #include "tests/unit/attention/implementations.h"
 
@@ -161,6 +162,24 @@ TEST(SparseCallOnHopper, DiagonalPhasesAreScoredByTheKernelsToo) {
   call.kernels = GpuKernels::kLibTorch;
   EXPECT_LE(largest_difference(result.block_mass, run(batch, call).block_mass), 1e-4);
   expect_oracle_output(batch, call, result);
+}
+
+TEST(SparseCallOnHopper, EightBitScoresSelectAsTheirPlainTwinDoes) {
+  REEL_REQUIRE_HOPPER();
+  const Batch batch = draw(1, 6000, 3, 128);
+  SparseCall call = call_of(batch, 100);
+  const auto exact = run(batch, call);
+  call.selection.precision = ScorePrecision::kE4m3;
+  const auto result = run(batch, call);
+  expect_oracle_output(batch, call, result);
+  const at::Tensor twin = score_blocks_cpu(round_to_e4m3(batch.q[0].cpu(), call.grid),
+                                           round_to_e4m3(batch.k[0].cpu(), call.grid), call.grid);
+  EXPECT_LE(largest_difference(result.block_mass, twin), 2e-2 * twin.max().item<double>());
+  EXPECT_FALSE(at::equal(result.block_mass, exact.block_mass));
+  const int64_t m = call.grid.num_scored();
+  const at::Tensor taken = result.mask.to(at::kFloat).slice(1, 0, m).slice(2, 0, m);
+  const at::Tensor recall = (exact.block_mass.cpu() * taken).sum(2);
+  EXPECT_GE(recall.mean().item<double>(), kTau - 0.005);
 }
 
 TEST(SparseCallOnHopper, Fp16IsSelectedByLibTorchAndAttendedByTheKernel) {

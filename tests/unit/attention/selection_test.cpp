@@ -218,9 +218,48 @@ TEST(Selection, CallsAttendToWhatTheRuleTook) {
   EXPECT_NEAR(result.density.values()[0], (scored_rows + 2 * 16) / (16.0 * 16), 1e-12);
 }
 
+TEST(Selection, RoundsToThreeBitsAfterTheLeadingOneRelativeToTheLargestOfAHead) {
+  const BlockGrid grid = {.num_tokens = 130, .text_length = 2, .block = 64, .stride = 8};
+  at::Tensor x = at::zeros({130, 3, 32});
+  x[0][0][0] = -448.0;
+  x[1][0][1] = 33.0;  // between 32 and 36
+  x[2][0][2] = 35.0;  // the same
+  x[3][0][3] = 1e-9;  // below the smallest
+  x[0][1][0] = 4.48;  // scaled by 100
+  x[1][1][1] = 0.33;
+  x[0][2][0] = std::nanf("");
+  x[129][0][0] = 33.0;  // text
+  const at::Tensor got = round_to_e4m3(x, grid);
+  EXPECT_EQ(got[0][0][0].item<float>(), -448.0F);
+  EXPECT_EQ(got[1][0][1].item<float>(), 32.0F);
+  EXPECT_EQ(got[2][0][2].item<float>(), 36.0F);
+  EXPECT_EQ(got[3][0][3].item<float>(), 0.0F);
+  EXPECT_NEAR(got[0][1][0].item<float>(), 4.48, 1e-6);
+  EXPECT_NEAR(got[1][1][1].item<float>(), 0.32, 1e-6);
+  EXPECT_TRUE(got.select(1, 2).slice(0, 0, 128).isnan().all().item<bool>());
+  EXPECT_EQ(got[129][0][0].item<float>(), 33.0F) << "only what is scored is rounded";
+  EXPECT_EQ(x[1][0][1].item<float>(), 33.0F) << "the input stays";
+}
+
+TEST(Selection, RoundedScoresAreThoseOfRoundedInputsAndKeepTheRecall) {
+  const auto inputs = draw();
+  const auto rounded = selection("antidiagonal:e4m3");
+  const at::Tensor exact = mass_of_call(inputs, selection("antidiagonal"));
+  const at::Tensor mass = mass_of_call(inputs, rounded);
+  const Inputs by_hand = {round_to_e4m3(inputs.q, kGrid), round_to_e4m3(inputs.k, kGrid), inputs.v};
+  EXPECT_TRUE(at::equal(mass, mass_of_call(by_hand, selection("antidiagonal"))));
+  EXPECT_FALSE(at::equal(mass, exact));
+  const at::Tensor taken =
+      select_blocks(mass, std::vector<double>{0.9, 0.9}, kGrid, {}).mask().to(at::kFloat);
+  const int64_t m = kGrid.num_scored();
+  const at::Tensor recall = (exact * taken.slice(1, 0, m).slice(2, 0, m)).sum(2);
+  EXPECT_GE(recall.min().item<double>(), 0.9 - 0.02);
+  EXPECT_GE(recall.mean().item<double>(), 0.9);
+}
+
 TEST(Selection, ReadsWhatItPrints) {
-  for (const auto* pattern :
-       {"antidiagonal", "diagonal", "random=18446744073709551615", "mean-pool"}) {
+  for (const auto* pattern : {"antidiagonal", "diagonal", "random=18446744073709551615",
+                              "mean-pool", "antidiagonal:e4m3", "random=5:e4m3"}) {
     EXPECT_EQ(selection(pattern).pattern_text(), pattern);
   }
   for (const auto* rule : {"tau", "top-k=12", "top-ratio=0.25"}) {
@@ -236,7 +275,8 @@ TEST(Selection, RefusesOtherTexts) {
     ASSERT_EQ(problems.lines().size(), 1U) << rule;
     EXPECT_EQ(problems.lines()[0].find("--rule: unknown rule: got "), 0U);
   }
-  for (const auto* pattern : {"slash", "random=", "random=-1", "random=x"}) {
+  for (const auto* pattern : {"slash", "random=", "random=-1", "random=x", "mean-pool:e4m3",
+                              "antidiagonal:e5m2", ":e4m3"}) {
     Problems problems;
     parse_selection(pattern, "tau", problems);
     ASSERT_EQ(problems.lines().size(), 1U) << pattern;

@@ -85,5 +85,12 @@ TEST(NumUsableCores, FollowsTheAffinityMask) {
   EXPECT_EQ(num_usable_cores(), all);
 }
 
+TEST(Device, ACpuHasNoComputeCapability) {
+  EXPECT_EQ(compute_capability_major(at::kCPU), 0);
+  if (has_gpu()) {
+    EXPECT_GE(compute_capability_major(parse_device("cuda:0")), 5);
+  }
+}
+
 }  // namespace
 }  // namespace reel
