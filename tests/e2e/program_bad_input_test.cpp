@@ -163,6 +163,7 @@ std::vector<BadInput> request_cases() {
          return Arguments{"--latents", file};
        }},
       {"cuda where no GPU is", 2, flags({"--device", "cuda"})},
+      {"offloading on a CPU", 2, flags({"--device", "cpu", "--offload", "blocks"})},
   };
 }
 
