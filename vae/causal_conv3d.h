@@ -36,9 +36,25 @@ class CausalConv3d {
   /// the output's shape if it is defined.
   at::Tensor forward_columns(const at::Tensor& columns, const at::Tensor& residual) const;
 
+  /// Whether this layer runs on a GPU's fused kernels (gpu_layers.h), which its neighbours may
+  /// feed.
+  bool on_gpu() const { return on_gpu_; }
+
+  /// Needs on_gpu(). padded [B, C_in, T + 2, h + 2, w + 2] -> the convolution without its bias,
+  /// C_out filled up to a multiple of 8.
+  at::Tensor forward_padded(const at::Tensor& padded) const;
+
+  /// The same with bias and `residual`, if it is defined, and without what was filled up.
+  at::Tensor forward_padded(const at::Tensor& padded, const at::Tensor& residual) const;
+
+  /// [C_out], where it is on_gpu() filled up like the output.
+  const at::Tensor& bias() const { return bias_; }
+
  private:
   at::Tensor weight_;  // undefined where packed_ holds it
   at::Tensor bias_;
+  int64_t out_channels_;
+  bool on_gpu_ = false;
   std::optional<PackedConv> packed_;
   ScaleFactor stride_;
 };

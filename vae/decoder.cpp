@@ -1,5 +1,7 @@
 #include "vae/decoder.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "core/tensor_check.h"
@@ -23,10 +25,10 @@ Decoder::Decoder(const Config& config, weights::WeightStore& store, Backend back
   int64_t in = config.block_channels.back();
   for (int64_t i = 0; i < kNumBlocks; ++i) {
     const int64_t out = config.block_channels[static_cast<size_t>(kNumBlocks - 1 - i)];
-    const std::string stem = "decoder.up_blocks." + std::to_string(i);
+    const std::string stem = fmt::format("decoder.up_blocks.{}", i);
     UpBlock block;
     for (int64_t j = 0; j <= config.layers_per_block; ++j) {
-      block.resnets.emplace_back(store, stem + ".resnets." + std::to_string(j), config.num_groups,
+      block.resnets.emplace_back(store, fmt::format("{}.resnets.{}", stem, j), config.num_groups,
                                  /*changes_width=*/j == 0 && in != out, backend);
     }
     if (const ScaleFactor factor = block_factor(i); factor.changes_size()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vae/config.h"
+#include "vae/fold_taps.h"
 #include "vae/row_kernels.h"
 
 namespace reel::vae {
@@ -272,24 +273,11 @@ at::Tensor convolve_pointwise(const at::Tensor& x, const PackedConv& conv) {
   return channels_first(out);
 }
 
-namespace {
-
-// Folds the three taps along `dim` into the two of an even (0) or odd (1) output sample.
-at::Tensor fold(const at::Tensor& weight, int64_t dim, int64_t odd) {
-  const auto taps = weight.split(1, dim);
-  return odd == 0 ? at::cat({taps[0], taps[1] + taps[2]}, dim)
-                  : at::cat({taps[0] + taps[1], taps[2]}, dim);
-}
-
-}  // namespace
-
 FoldedUpsampleConv::FoldedUpsampleConv(const at::Tensor& weight, const at::Tensor& bias,
                                        ScaleFactor factor)
     : factor_(factor) {
   for (int64_t phase = 0; phase < 4 * factor.time; ++phase) {
-    at::Tensor folded = fold(fold(weight, 4, phase % 2), 3, phase / 2 % 2);
-    if (factor.time == 2) folded = fold(folded, 2, phase / 4);
-    phases_[static_cast<size_t>(phase)] = PackedConv(folded, bias);
+    phases_[static_cast<size_t>(phase)] = PackedConv(fold_taps(weight, factor, phase), bias);
   }
 }
 

@@ -22,7 +22,13 @@ class NormSiluConv {
   /// x [B, C_in, T, h, w] -> [B, C_out, T, h, w], plus `residual` of that shape if it is defined.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
 
+  /// This and then `next`, whose `residual` is added: what stands between them may be shared.
+  at::Tensor forward_into(const NormSiluConv& next, const at::Tensor& x,
+                          const at::Tensor& residual) const;
+
  private:
+  bool on_gpu() const;
+
   at::Tensor norm_weight_;
   at::Tensor norm_bias_;
   int64_t num_groups_;

@@ -31,6 +31,7 @@ class ResnetBlock {
   at::Tensor shortcut_weight_;  // [C_out, C_in, 1, 1, 1], undefined where the width stays
   at::Tensor shortcut_bias_;    // [C_out]
   std::optional<PackedConv> packed_shortcut_;
+  bool on_gpu_ = false;  // the shortcut, if there is one
 };
 
 }  // namespace reel::vae

@@ -2,6 +2,10 @@
 
 #include "vae/causal_conv3d.h"
 
+#if REEL_CUDA
+#include "vae/gpu_layers.h"
+#endif
+
 namespace reel::vae {
 
 at::Tensor upsample_nearest(const at::Tensor& x, ScaleFactor factor) {
@@ -20,15 +24,27 @@ UpsampleConv::UpsampleConv(weights::WeightStore& store, const std::string& stem,
     : factor_(factor),
       weight_(store.take_weight(stem + ".conv.conv")),
       bias_(store.take_bias(stem + ".conv.conv")) {
-  if (backend == Backend::kBest && can_fuse(weight_)) {
+  if (backend == Backend::kLibTorch) return;
+  if (can_fuse(weight_)) {
     folded_.emplace(weight_, bias_, factor);
     weight_.reset();
     bias_.reset();
   }
+#if REEL_CUDA
+  if (!folded_ && gpu::can_fuse(weight_)) {
+    on_gpu_ = std::make_shared<gpu::UpsampleConv>(weight_, bias_, factor,
+                                                  /*folded=*/backend == Backend::kBest);
+    weight_.reset();
+    bias_.reset();
+  }
+#endif
 }
 
 at::Tensor UpsampleConv::forward(const at::Tensor& x) const {
   if (folded_) return folded_->forward(pad_columns(x));
+#if REEL_CUDA
+  if (on_gpu_) return on_gpu_->forward(x);
+#endif
   return at::conv3d(pad_causally(upsample_nearest(x, factor_)), weight_, bias_);
 }
 

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,10 @@
 #include "weights/weight_store.h"
 
 namespace reel::vae {
+
+namespace gpu {
+class UpsampleConv;
+}
 
 /// Repeats every sample `factor` times along each axis, but the first frame once only in time.
 /// x [B, C, T, h, w] -> [B, C, (T - 1) * time + 1, h * space, w * space].
@@ -30,9 +35,10 @@ class UpsampleConv {
 
  private:
   ScaleFactor factor_;
-  at::Tensor weight_;  // undefined where folded_ holds it
+  at::Tensor weight_;  // undefined where folded_ or on_gpu_ holds it
   at::Tensor bias_;
   std::optional<FoldedUpsampleConv> folded_;
+  std::shared_ptr<const gpu::UpsampleConv> on_gpu_;
 };
 
 }  // namespace reel::vae
