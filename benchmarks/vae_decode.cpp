@@ -3,14 +3,23 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <cstdio>
+#include <memory>
 #include <string>
 
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
 #include "core/random.h"
+#include "media/frame_convert.h"
 #include "vae/decoder.h"
 #include "vae/tiled_vae.h"
 #include "vae/weight_table.h"
+
+#if REEL_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+
+#include "benchmarks/kernel_trace.h"
+#endif
 
 namespace reel::benchmarks {
 namespace {
@@ -23,7 +32,11 @@ struct ClipFlags {
   int64_t width = 256;
   int64_t height = 256;
   int64_t frames = 33;
-  bool plain = false;
+  std::string backend = "best";
+  bool pixels = false;
+  bool search = false;  // cuDNN's own benchmark of every convolution's kernels
+  bool trace = false;
+  bool psnr = false;
 };
 
 vae::Config config_of(const std::string& model) {
@@ -39,15 +52,24 @@ vae::Config config_of(const std::string& model) {
   return config;
 }
 
-weights::WeightStore draw(const vae::Config& config, at::Device device, at::ScalarType dtype) {
+vae::Backend backend_of(const std::string& name) {
+  if (name == "plain") return vae::Backend::kLibTorch;
+  return name == "unfolded" ? vae::Backend::kUnfolded : vae::Backend::kBest;
+}
+
+vae::Decoder draw(const vae::Config& config, at::Device device, at::ScalarType dtype,
+                  vae::Backend backend) {
   NormalStream stream(1);
   std::map<std::string, at::Tensor> tensors;
   const auto table = vae::decoder_table(config);
   for (const auto& spec : table.specs()) {
     const auto fan_in = static_cast<double>(spec.num_elements() / spec.shape[0]);
-    tensors[spec.name] = (stream.next(spec.shape) / std::sqrt(fan_in)).to(device, dtype);
+    const bool norm_weight = spec.shape.size() == 1 && spec.name.ends_with("norm.weight");
+    tensors[spec.name] =
+        (stream.next(spec.shape) / std::sqrt(fan_in) + (norm_weight ? 1.0 : 0.0)).to(device, dtype);
   }
-  return weights::WeightStore(std::move(tensors));
+  weights::WeightStore store(std::move(tensors));
+  return {config, store, backend};
 }
 
 TilePlan plan_of(const std::string& tiling, const vae::LatentSize& size) {
@@ -56,29 +78,78 @@ TilePlan plan_of(const std::string& tiling, const vae::LatentSize& size) {
   return plan_tiles(size, vae::parse_tiling(tiling, "--tiling"));
 }
 
+#if REEL_CUDA
+
+int64_t peak_bytes() {
+  return c10::cuda::CUDACachingAllocator::getDeviceStats(0)
+      .allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
+      .peak;
+}
+
+void print_kernels(const std::function<void()>& decode) {
+  for (const auto& kernel : trace_kernels(decode)) {
+    if (kernel.ms < 1) break;
+    std::fprintf(stderr, "%10.1f ms %6ld  %.110s\n", kernel.ms, kernel.calls, kernel.name.c_str());
+  }
+}
+
+#else
+
+int64_t peak_bytes() {
+  return 0;
+}
+
+void print_kernels(const std::function<void()>& /*decode*/) {}
+
+#endif
+
+// Of 8-bit ranges: frames reach from about -1 to 1.
+double psnr_db(const at::Tensor& got, const at::Tensor& want) {
+  const double error = (got.clamp(-1, 1) - want.clamp(-1, 1)).square().mean().item<double>();
+  return 10 * std::log10(4 / error);
+}
+
 HotPath prepare(const ClipFlags& clip, const RunFlags& flags) {
   const vae::Config config = config_of(clip.model);
   const at::Device device = parse_device(flags.device);
-  auto store = draw(config, device, parse_dtype(flags.dtype));
-  const vae::Decoder decoder(config, store,
-                             clip.plain ? vae::Backend::kLibTorch : vae::Backend::kBest);
+  if (clip.search) at::globalContext().setBenchmarkCuDNN(true);
+  const auto decoder = std::make_shared<const vae::Decoder>(
+      draw(config, device, parse_dtype(flags.dtype), backend_of(clip.backend)));
   const vae::LatentSize size{vae::num_latent_frames(clip.frames), clip.height / vae::kSpatialRatio,
                              clip.width / vae::kSpatialRatio};
   const at::Tensor z = NormalStream(2)
                            .next({1, config.latent_channels, size.frames, size.rows, size.columns})
                            .to(device);
   const TilePlan plan = plan_of(clip.tiling, size);
-  return {[=] {
-            decode_to_tensor(decoder, z, plan);
-            synchronize(device);
-          },
-          {{"model", clip.model},
-           {"width", clip.width},
-           {"height", clip.height},
-           {"frames", clip.frames},
-           {"tiles", plan.num_tiles()},
-           {"plain", clip.plain}},
-          {}};
+  nlohmann::json facts = {{"model", clip.model},    {"width", clip.width},
+                          {"height", clip.height},  {"frames", clip.frames},
+                          {"tiling", clip.tiling},  {"tiles", plan.num_tiles()},
+                          {"backend", clip.backend}};
+  if (clip.psnr) {
+    const auto exact = draw(config, device, at::kFloat, vae::Backend::kLibTorch);
+    facts["psnr_against_fp32_db"] =
+        psnr_db(decode_to_tensor(*decoder, z, plan), decode_to_tensor(exact, z, plan));
+  }
+  const auto decode = [=] {
+    if (clip.pixels) {  // as the program does: 8-bit frames on the host
+      decode_tiles(
+          *decoder, z, plan,
+          [](const at::Tensor& frames) { media::to_pixels(frames, media::Rounding::kNearest); },
+          nullptr);
+    } else {
+      decode_to_tensor(*decoder, z, plan);
+    }
+    synchronize(device);
+  };
+  if (clip.trace) {
+    decode();
+    print_kernels(decode);
+  }
+  if (device.is_cuda()) {
+    decode();
+    facts["peak_GB"] = static_cast<double>(peak_bytes()) * 1e-9;
+  }
+  return {decode, facts, {}};
 }
 
 int run(int argc, char** argv) {
@@ -91,7 +162,12 @@ int run(int argc, char** argv) {
   app.add_option("--width", clip.width)->check(CLI::PositiveNumber);
   app.add_option("--height", clip.height)->check(CLI::PositiveNumber);
   app.add_option("--frames", clip.frames, "4k + 1")->check(CLI::PositiveNumber);
-  app.add_flag("--plain", clip.plain, "LibTorch's operators instead of the fused loops");
+  app.add_option("--backend", clip.backend, "best, unfolded (up-samples first) or plain (LibTorch)")
+      ->check(CLI::IsMember({"best", "unfolded", "plain"}));
+  app.add_flag("--pixels", clip.pixels, "8-bit frames on the host, a tile's at a time");
+  app.add_flag("--cudnn-search", clip.search, "let cuDNN try its kernels for every convolution");
+  app.add_flag("--trace", clip.trace, "print the GPU's kernels by time");
+  app.add_flag("--psnr", clip.psnr, "against fp32 decoding of the same tiles");
   return run_benchmark("vae_decode", app, flags, argc, argv, [&] { return prepare(clip, flags); });
 }
 
