@@ -3,14 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "core/random.h"
 #include "tests/support/gpu.h"
 #include "vae/causal_conv3d.h"
 #include "vae/decoder.h"
 #include "vae/encoder.h"
+#include "vae/frame_attention.h"
 #include "vae/gpu_layers.h"
 #include "vae/upsample_conv.h"
 #include "vae/weight_table.h"
@@ -148,6 +152,33 @@ TEST_P(VaeGpu, UpsamplesFoldedAndUnfoldedAsThePlainPathDoes) {
             << factor.time << ' ' << num_frames << ' ' << folded;
       }
     }
+  }
+}
+
+TEST_P(VaeGpu, AttendsOverWideHeadsByFrame) {
+  constexpr int64_t kChannels = 512;
+  const std::vector<std::pair<std::string, bool>> layers = {{"a.group_norm", true},
+                                                            {"a.to_q", false},
+                                                            {"a.to_k", false},
+                                                            {"a.to_v", false},
+                                                            {"a.to_out.0", false}};
+  const auto build = [&](at::ScalarType dtype) {
+    std::map<std::string, at::Tensor> tensors;
+    uint64_t seed = 20;
+    for (const auto& [stem, norm] : layers) {
+      const at::Tensor weight = norm ? draw(seed, {kChannels}) * 0.1 + 1
+                                     : draw(seed, {kChannels, kChannels}) / std::sqrt(512.0);
+      tensors[stem + ".weight"] = weight.to(GetParam()).to(dtype);
+      tensors[stem + ".bias"] = (draw(seed + 1, {kChannels}) * 0.1).to(GetParam()).to(dtype);
+      seed += 2;
+    }
+    weights::WeightStore store(std::move(tensors));
+    return FrameAttention(store, "a", 32);
+  };
+  for (const int64_t num_frames : {1, 4}) {
+    const at::Tensor x = draw(8, {1, kChannels, num_frames, 6, 7}).to(GetParam());
+    const at::Tensor want = build(at::kFloat).forward(x.to(at::kFloat));
+    EXPECT_LT(relative_l2(build(GetParam()).forward(x), want), 3 * rounding(GetParam()));
   }
 }
 
