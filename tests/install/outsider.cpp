@@ -1,4 +1,5 @@
-// Renders two small clips of the model folder that is its argument and prints a few of their pixels.
+// Renders two small clips of the model folder that is its argument and prints a few of their
+// pixels.
 #include <ATen/core/Tensor.h>
 #include <pipeline/text_to_video.h>
 
