@@ -4,9 +4,13 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS sparsereel RUNTIME COMPONENT program)
-get_filename_component(torch_dir ${Torch_torch_cpu_LIBRARY} DIRECTORY)
-set_target_properties(sparsereel PROPERTIES
-  INSTALL_RPATH ${torch_dir} INSTALL_RPATH_USE_LINK_PATH ON)
+if(REEL_PACKAGE)
+  include(ReelPackage)
+else()
+  get_filename_component(torch_dir ${Torch_torch_cpu_LIBRARY} DIRECTORY)
+  set_target_properties(sparsereel PROPERTIES
+    INSTALL_RPATH ${torch_dir} INSTALL_RPATH_USE_LINK_PATH ON)
+endif()
 
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
