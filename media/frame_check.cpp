@@ -10,11 +10,13 @@
 namespace reel::media {
 
 void FrameCheck::add_values(const at::Tensor& values) {
-  const int64_t num_bad = values.numel() - values.isfinite().sum().item<int64_t>();
-  if (num_bad > 0) {
-    fail<OutputError>("frames: values are not finite: got ", num_bad, " of ", values.numel(),
-                      ", after ", num_frames_, " good frames");
-  }
+  add_count(values.numel() - values.isfinite().sum().item<int64_t>(), values.numel());
+}
+
+void FrameCheck::add_count(int64_t num_not_finite, int64_t num_values) {
+  if (num_not_finite == 0) return;
+  fail<OutputError>("frames: values are not finite: got ", num_not_finite, " of ", num_values,
+                    ", after ", num_frames_, " good frames");
 }
 
 void FrameCheck::add_pixels(const at::Tensor& frames) {

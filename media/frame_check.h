@@ -15,6 +15,9 @@ class FrameCheck {
   /// if one is not finite. Waits for the device.
   void add_values(const at::Tensor& values);
 
+  /// The same for somebody who has counted: `num_not_finite` of `num_values`.
+  void add_count(int64_t num_not_finite, int64_t num_values);
+
   /// Takes the next pixels: [F, H, W, 3] uint8, CPU.
   void add_pixels(const at::Tensor& frames);
 
