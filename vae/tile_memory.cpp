@@ -31,11 +31,11 @@ int64_t resnet_elements(const Grid& grid, int64_t in, int64_t out) {
   return kept + std::max(first, second);
 }
 
-// Input, what is normalised, q, k, v, the result and the sum; scores of the last frame in fp32 and
-// as weights.
+// Input, normalised input and its tokens, q, k, v, what is attended to, its projection and the sum;
+// the last frame's logits and weights.
 int64_t attention_elements(const Grid& grid, int64_t channels) {
   const int64_t frame = grid.height * grid.width;
-  return 8 * channels * grid.size() + 3 * frame * grid.size();
+  return 9 * channels * grid.size() + 2 * frame * grid.size();
 }
 
 // Folded: one phase's padded input and result beside the input and the whole result.
