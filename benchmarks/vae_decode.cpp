@@ -62,13 +62,18 @@ vae::Backend backend_of(const std::string& name) {
 vae::Decoder draw(const vae::Config& config, at::Device device, at::ScalarType dtype,
                   vae::Backend backend) {
   NormalStream stream(1);
+  at::manual_seed(1);
+  const auto next = [&](const std::vector<int64_t>& shape) {  // a GPU draws its own, in no time
+    return device.is_cuda() ? at::randn(shape, at::TensorOptions().device(device))
+                            : stream.next(shape);
+  };
   std::map<std::string, at::Tensor> tensors;
   const auto table = vae::decoder_table(config);
   for (const auto& spec : table.specs()) {
     const auto fan_in = static_cast<double>(spec.num_elements() / spec.shape[0]);
     const bool norm_weight = spec.shape.size() == 1 && spec.name.ends_with("norm.weight");
     tensors[spec.name] =
-        (stream.next(spec.shape) / std::sqrt(fan_in) + (norm_weight ? 1.0 : 0.0)).to(device, dtype);
+        (next(spec.shape) / std::sqrt(fan_in) + (norm_weight ? 1.0 : 0.0)).to(device, dtype);
   }
   weights::WeightStore store(std::move(tensors));
   return {config, store, backend};

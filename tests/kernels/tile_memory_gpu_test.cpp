@@ -32,7 +32,8 @@ Decoder wide_decoder() {
                       .mid_attention = true,
                       .scaling_factor = 0.476986};
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& spec : decoder_table(config).specs()) {
+  const auto table = decoder_table(config);
+  for (const auto& spec : table.specs()) {
     const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
     tensors[spec.name] =
         at::randn(spec.shape, at::TensorOptions(at::kHalf).device(at::kCUDA)) / std::sqrt(row);
