@@ -19,7 +19,10 @@ class PacedProgram:
     def __init__(self, binary: pathlib.Path, flags: dict[str, object]):
         command = [str(binary), "--paced"]
         for name, value in flags.items():
-            command += [f"--{name}", str(value)]
+            if isinstance(value, bool):
+                command += [f"--{name}"] if value else []
+            else:
+                command += [f"--{name}", str(value)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise SystemExit(f"{binary.name} did not become ready")
