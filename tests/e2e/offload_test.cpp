@@ -66,8 +66,9 @@ class OffloadedRun : public ::testing::TestWithParam<at::DeviceType> {
 
   std::vector<std::string> render(Offload offload, Clips& clips) const {
     Stages stages;
-    generate(two_clips(at::Device(GetParam()), offload), weights::find_model_folder(model_), clips,
-             stages, {});
+    const at::Device device =
+        GetParam() == at::kCPU ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0);
+    generate(two_clips(device, offload), weights::find_model_folder(model_), clips, stages, {});
     return stages.names;
   }
 
