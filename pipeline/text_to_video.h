@@ -85,7 +85,8 @@ class TextToVideo {
   RenderedClip render(const ClipOptions& clip, const ProgressCallback& progress = {});
 
   /// Renders into `sink`, frames as they become final, its finish() last. Returns the metadata.
-  /// Throws as above, and what the sink throws.
+  /// Throws as above, and what the sink throws. write() is called from a thread of its own,
+  /// finish() from the caller's.
   std::string render(const ClipOptions& clip, media::FrameSink& sink,
                      const ProgressCallback& progress = {});
 
