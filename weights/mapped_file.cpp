@@ -41,6 +41,10 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   std::span<const char> bytes;
   if (size > 0) {  // mmap refuses a length of 0
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
+    if (address == MAP_FAILED && errno == ENOMEM) {
+      fail<OutOfMemory>("out of memory: ", path.string(), ": its ", size,
+                        " bytes find no room among the addresses of this process");
+    }
     if (address == MAP_FAILED) fail_with_errno(path, "cannot be mapped into memory");
     bytes = {static_cast<const char*>(address), size};
   }
