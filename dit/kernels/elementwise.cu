@@ -126,7 +126,8 @@ constexpr int kHeadsAtOnce = 4;  // whose loads are under way together
 // All heads of one token. `heads` points at the lane's elements of the first.
 template <typename T, int kPerLane>
 __device__ __forceinline__ void norm_and_turn(const HeadNormParams& params, T* heads,
-                              const Pack<T, kPerLane>& weight, const float* cos, const float* sin) {
+                                              const Pack<T, kPerLane>& weight, const float* cos,
+                                              const float* sin) {
   constexpr int kPairs = kPerLane / 2;
   constexpr int kHeadDim = kPerLane * kWarp;
   for (int first = 0; first < params.num_heads; first += kHeadsAtOnce) {
