@@ -107,6 +107,8 @@ class FullVideo {
   explicit FullVideo(const Flags& flags) : flags_(flags), config_(config_of(flags.shape)) {}
 
   void run() {
+    // the allocator knows no device before its first tensor
+    at::empty({1}, at::TensorOptions(at::kFloat).device(at::kCUDA));
     if (flags_.text) encode_text();
     denoise_and_decode();
     if (flags_.encode_seconds > 0) note({"encode", flags_.encode_seconds, 0});
