@@ -4,6 +4,7 @@
 
 #include "app/clip_difference.h"
 #include "batch/run_folder.h"
+#include "core/strict_json.h"
 #include "pipeline/version.h"
 
 namespace reel::app {
@@ -42,6 +43,7 @@ ClipFiles::ClipFiles(const pipeline::GenerationRequest& request, const OutputPla
 
 // The first difference between the run that a state is of and this one.
 std::string ClipFiles::other_settings(const pipeline::RunState& state, size_t clip) const {
+  if (state.clip.is_null()) return "it does not say which";
   const nlohmann::json request = state.clip.value("request", nlohmann::json());
   auto lines = differences(request, request_.to_json(request_.seeds.at(clip)),
                            {"fps", "vae_tiling", "noise_file"});
@@ -87,7 +89,7 @@ pipeline::EarlierWork ClipFiles::earlier_work(size_t clip, const std::string& ha
   if (plan_.resume == Resume::kMustBeSame && fs::exists(paths.video, ignored)) {
     const auto metadata = batch::video_metadata(paths.video);
     const bool same =
-        metadata.is_object() && metadata.value("request_hash", "") == hash &&
+        metadata.is_object() && text_in(metadata, "request_hash") == hash &&
         metadata.value("encoder", nlohmann::json()) == pipeline::encoder_json(encoder_);
     if (!same) {
       fail<ConfigError>(paths.video.string(),

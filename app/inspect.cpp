@@ -11,6 +11,7 @@
 #include "core/json_reader.h"
 #include "core/printable.h"
 #include "core/sha256.h"
+#include "core/strict_json.h"
 #include "core/tensor_check.h"
 #include "media/video_facts.h"
 #include "pipeline/run_state.h"
@@ -115,7 +116,7 @@ Found inspect_weights(const fs::path& path) {
 
 Found inspect_video(const fs::path& path) {
   const auto facts = media::read_video_facts(path);
-  const json metadata = json::parse(facts.comment, nullptr, /*allow_exceptions=*/false);
+  const json metadata = try_strict_json(facts.comment).value_or(json());
   const bool ours = metadata.is_object();
   Found found;
   found.as_json = {{"format", 1},

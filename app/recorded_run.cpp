@@ -7,6 +7,7 @@
 
 #include "app/clip_difference.h"
 #include "core/printable.h"
+#include "core/strict_json.h"
 #include "media/video_facts.h"
 
 namespace reel::app {
@@ -77,13 +78,18 @@ void read_attention(const JsonReader& attention, pipeline::RequestOptions& optio
 }
 
 std::string described(const nlohmann::json& file) {
-  return fmt::format("{} bytes, header {}", file.value("bytes", uint64_t{0}),
-                     file.value("header_sha256", "").substr(0, 12));
+  if (!file.is_object() || !file.contains("bytes") || !file.at("bytes").is_number_unsigned()) {
+    return "unknown";
+  }
+  return fmt::format("{} bytes, header {}", file.at("bytes").get<uint64_t>(),
+                     printable(text_in(file, "header_sha256").substr(0, 12)));
 }
 
 void add_weight_differences(const nlohmann::json& before, const pipeline::RunIdentity& identity,
                             std::vector<std::string>& lines) {
-  const auto files = before.value("files", nlohmann::json::array());
+  const bool listed =
+      before.is_object() && before.contains("files") && before.at("files").is_array();
+  const auto files = listed ? before.at("files") : nlohmann::json::array();
   if (files.size() != identity.model_files.size()) {
     lines.push_back(
         fmt::format("weights: were {} files, are {}", files.size(), identity.model_files.size()));

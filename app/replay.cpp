@@ -8,6 +8,7 @@
 #include "app/request_flags.h"
 #include "core/device.h"
 #include "core/printable.h"
+#include "core/strict_json.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/noise.h"
 #include "pipeline/version.h"
@@ -46,7 +47,7 @@ void take_noise_file(const ParsedFlags& flags, RecordedRun& recorded, Problems& 
     recorded.options.noise_file = fs::path(*file);
   } else if (recorded.used_noise_file) {
     problems.add("--latents: is missing: the video's noise came from the file ",
-                 printable(recorded.metadata.at("request").value("noise_file", "of that run")));
+                 printable(text_in(recorded.metadata.at("request"), "noise_file")));
   }
 }
 

@@ -6,6 +6,7 @@
 #include "attention/schedule_parts.h"
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "core/printable.h"
 
 namespace reel::attention {
 namespace {
@@ -66,7 +67,7 @@ void AttentionSchedule::resolve(Problems& problems, const ScheduleShape& shape) 
   const std::string mode = options_.mode == "flash" ? "dense" : options_.mode;
   if (mode != "dense" && mode != "xattn" && mode != "reference") {
     const auto nearest = nearest_name(mode, {"dense", "xattn", "reference", "flash"});
-    problems.add("--attn: unknown mode: got ", mode, ", want dense, xattn or reference",
+    problems.add("--attn: unknown mode: got ", printable(mode), ", want dense, xattn or reference",
                  nearest ? "; did you mean " + *nearest + "?" : "");
   }
   options_.mode = mode;
@@ -76,7 +77,7 @@ void AttentionSchedule::resolve(Problems& problems, const ScheduleShape& shape) 
   collect(problems, [&] { protection_ = parse_protection(options_.protect, "--protect"); });
   resolve_selection(problems);
   if (shape.has_text && !protection_.text) {
-    problems.add("--protect: text is missing: got '", options_.protect,
+    problems.add("--protect: text is missing: got '", printable(options_.protect),
                  "', want text in the list, because text blocks are never scored");
   }
   if (rule_ == SparseRule::kReference) {
@@ -112,8 +113,8 @@ int64_t AttentionSchedule::resolve_dense_steps(Problems& problems, const Schedul
   const int64_t count = parse_step_count(options_.dense_steps, num_steps_, "--dense-steps");
   if (count < num_steps_ || shape.may_be_all_dense) return std::min(count, num_steps_);
   if (options_.dense_steps_given) {
-    problems.add("--dense-steps: not below the number of steps: got ", options_.dense_steps,
-                 ", want 0 to ", num_steps_ - 1);
+    problems.add("--dense-steps: not below the number of steps: got ",
+                 printable(options_.dense_steps), ", want 0 to ", num_steps_ - 1);
     return 0;
   }
   if (sparse_) {

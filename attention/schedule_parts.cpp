@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/json_reader.h"
+#include "core/printable.h"
 
 namespace reel::attention {
 namespace {
@@ -101,7 +102,7 @@ std::vector<IndexRange> parse_ranges(const std::string& text, int64_t size,
     const auto first = whole_number(part.substr(0, dash));
     const auto last = dash == std::string::npos ? first : whole_number(part.substr(dash + 1));
     if (!first || !last || *first > *last) {
-      fail<ConfigError>(where, ": not a list of ranges: got '", text,
+      fail<ConfigError>(where, ": not a list of ranges: got '", printable(text),
                         "', want such as 0-2,57 or *");
     }
     if (*last >= size) {
@@ -124,7 +125,7 @@ Protection parse_protection(const std::string& text, const std::string& where) {
     } else if (sink > 0) {
       protection.sink = sink;
     } else {
-      fail<ConfigError>(where, ": unknown part: got '", part,
+      fail<ConfigError>(where, ": unknown part: got '", printable(part),
                         "', want text, self or sink=N with N of at least 1");
     }
   }
@@ -135,7 +136,7 @@ int64_t parse_step_count(const std::string& text, int64_t num_steps, const std::
   const bool percent = text.ends_with('%');
   const auto count = whole_number(percent ? text.substr(0, text.size() - 1) : text);
   if (!count || (percent && *count > 100)) {
-    fail<ConfigError>(where, ": not a number of steps: got '", text,
+    fail<ConfigError>(where, ": not a number of steps: got '", printable(text),
                       "', want N, or N% with N from 0 to 100");
   }
   return percent ? *count * num_steps / 100 : *count;

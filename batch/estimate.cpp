@@ -4,6 +4,8 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/json_reader.h"
+#include "core/strict_json.h"
 
 namespace reel::batch {
 namespace {
@@ -35,8 +37,8 @@ std::optional<Pace> measured_pace(const RunFolder& folder, const std::vector<Job
   for (const auto& job : jobs) {
     std::ifstream stream(folder.sidecar(job), std::ios::binary);
     if (!stream) continue;
-    const json metadata = json::parse(stream, nullptr, /*allow_exceptions=*/false);
-    if (const auto seconds = seconds_of(metadata)) {
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    if (const auto seconds = seconds_of(try_strict_json(text).value_or(json()))) {
       paces.push_back(*seconds / work_of(job.request));
     }
   }
@@ -50,19 +52,21 @@ Pace pace_of_file(const std::filesystem::path& file) {
   json metadata = video_metadata(file);
   if (metadata.is_null()) {
     std::ifstream stream(file, std::ios::binary);
-    metadata = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    const std::string text(std::istreambuf_iterator<char>(stream), {});
+    metadata = try_strict_json(text).value_or(json());
   }
   const auto seconds = seconds_of(metadata);
   if (!seconds || !metadata.contains("request")) {
     fail<ConfigError>(file.string(), ": holds no times: want a video or sidecar of SparseReel");
   }
-  const json& made = metadata["request"];
+  const auto made =
+      JsonReader::parse(metadata.dump(), file.string(), JsonOwner::kUser).object("request");
   pipeline::GenerationRequest request;
-  request.size = {.frames = made.value("frames", int64_t{0}),
-                  .height = made.value("height", int64_t{0}),
-                  .width = made.value("width", int64_t{0})};
-  request.num_steps = made.value("steps", int64_t{0});
-  request.cfg_scale = made.value("cfg_scale", 1.0);
+  request.size = {.frames = made.integer("frames"),
+                  .height = made.integer("height"),
+                  .width = made.integer("width")};
+  request.num_steps = made.integer("steps");
+  if (made.has("cfg_scale")) request.cfg_scale = made.number("cfg_scale");
   const double work = work_of(request);
   if (!(work > 0)) fail<ConfigError>(file.string(), ": /request: size or steps are missing");
   return {.seconds_per_work = *seconds / work, .num_videos = 1};

@@ -12,6 +12,7 @@
 
 #include "batch/file_lock.h"
 #include "core/error.h"
+#include "core/strict_json.h"
 
 namespace reel::batch {
 namespace {
@@ -24,6 +25,15 @@ std::string process_name() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
   return std::string(host.data()) + ":" + std::to_string(getpid());
+}
+
+// A torn or foreign line is none.
+bool is_event(const json& line) {
+  if (!line.is_object() || !line.contains("event")) return false;
+  for (const char* key : {"event", "video", "hash", "error"}) {
+    if (line.contains(key) && !line.at(key).is_string()) return false;
+  }
+  return !line.contains("exit_code") || line.at("exit_code").is_number_integer();
 }
 
 bool write_all(int descriptor, std::string_view bytes, off_t offset) {
@@ -89,8 +99,8 @@ std::vector<json> read_events(const std::filesystem::path& file) {
   std::vector<json> events;
   std::ifstream stream(file, std::ios::binary);
   for (std::string line; std::getline(stream, line);) {
-    json event = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (event.is_object() && event.contains("event")) events.push_back(std::move(event));
+    auto event = try_strict_json(line);
+    if (event && is_event(*event)) events.push_back(std::move(*event));
   }
   return events;
 }

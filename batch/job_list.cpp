@@ -107,8 +107,7 @@ json cell_value(const JobKey& key, const std::string& cell) {
   if (key.value == JobValue::kSeed) value = number_in<uint64_t>(cell);
   if (key.value == JobValue::kNumber) value = number_in<double>(cell);
   if (key.value == JobValue::kObject) {
-    value = json::parse(cell, nullptr, /*allow_exceptions=*/false);
-    if (value->is_discarded()) value.reset();
+    value = try_strict_json(cell);
   }
   if (key.value == JobValue::kSeeds) {
     value = json::array();

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/output_file.h"
+#include "core/strict_json.h"
 #include "media/video_facts.h"
 
 // Note [When a job is done]
@@ -32,13 +33,14 @@ std::string side_name(const Job& job, const std::string& ending) {
 json read_json(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return nullptr;
-  json value = json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  return value.is_object() ? value : json(nullptr);
+  const std::string text(std::istreambuf_iterator<char>(stream), {});
+  const auto value = try_strict_json(text);
+  return value && value->is_object() ? *value : json(nullptr);
 }
 
 std::string hash_in(const json& metadata) {
-  if (!metadata.is_object() || !metadata.contains("job") || !metadata["job"].is_object()) return {};
-  return metadata["job"].value("hash", std::string());
+  if (!metadata.is_object() || !metadata.contains("job")) return {};
+  return text_in(metadata["job"], "hash");
 }
 
 bool is_whole_mp4(const fs::path& video) {
@@ -96,8 +98,8 @@ void RunFolder::make() const {
 }
 
 std::string RunFolder::date() const {
-  const json run = read_json(root_ / "run.json");
-  return run.is_object() ? run.value("date", today()) : today();
+  const std::string date = text_in(read_json(root_ / "run.json"), "date");
+  return date.empty() ? today() : date;
 }
 
 void RunFolder::keep_date(const std::string& date) const {
@@ -172,8 +174,8 @@ void RunFolder::mend_sidecar(const Job& job) const {
 json video_metadata(const fs::path& video) {
   try {
     const auto facts = media::read_video_facts(video);
-    json metadata = json::parse(facts.comment, nullptr, /*allow_exceptions=*/false);
-    return metadata.is_object() ? metadata : json(nullptr);
+    const auto metadata = try_strict_json(facts.comment);
+    return metadata && metadata->is_object() ? *metadata : json(nullptr);
   } catch (const Error&) {
     return nullptr;
   }

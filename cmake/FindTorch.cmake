@@ -37,8 +37,11 @@ if(Torch_FOUND AND NOT TARGET Torch::Torch)
   target_link_libraries(Torch::Torch INTERFACE Torch::torch_cpu Torch::c10 Torch::gomp)
   # -idirafter, not SYSTEM: the wheel carries fmt 12, which must not shadow the fmt that spdlog was
   # built with.
-  # -fopenmp, because at::parallel_for is a header that runs on one thread without it.
-  target_compile_options(Torch::Torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>
+  if(NOT REEL_FUZZ) # which needs none, and clang's OpenMP would be a second one
+    # at::parallel_for is a header that runs on one thread without it.
+    target_compile_options(Torch::Torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+  endif()
+  target_compile_options(Torch::Torch INTERFACE
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-idirafter ${Torch_INCLUDE_DIR}\
  -idirafter ${Torch_INCLUDE_DIR}/torch/csrc/api/include>")
   if(Torch_torch_cuda_LIBRARY AND Torch_c10_cuda_LIBRARY)

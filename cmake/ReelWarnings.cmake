@@ -24,7 +24,17 @@ if(REEL_ASAN)
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(reel_flags INTERFACE -fsanitize=address,undefined)
 endif()
-if(REEL_PCH)
+if(REEL_FUZZ)
+  # Since version 18 clang spells some of LibTorch's templates otherwise than the GCC that built it.
+  target_compile_options(reel_flags INTERFACE -fclang-abi-compat=17 -Wno-missing-designated-field-initializers)
+  # Left out are checks that need instrumentation on both sides of a call, which LibTorch and FFmpeg do not have,
+  # and two that double the time to compile for what the address sanitizer finds too.
+  target_compile_options(reel_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow
+    -fno-sanitize=vptr,function,null,object-size -fno-sanitize-recover=all -fno-omit-frame-pointer)
+endif()
+if(REEL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(reel_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp") # the same for clang
+elseif(REEL_PCH)
   target_compile_options(reel_flags INTERFACE -fpch-preprocess) # lets ccache see through it
 endif()
 

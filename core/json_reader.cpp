@@ -8,21 +8,25 @@
 
 #include "core/error.h"
 #include "core/nearest_name.h"
+#include "core/printable.h"
 #include "core/strict_json.h"
 
 namespace reel {
 namespace {
 
+// Keys and values of the file may be in the message.
 [[noreturn]] void fail_for(JsonOwner owner, const std::string& message) {
-  if (owner == JsonOwner::kUser) throw ConfigError(message);
-  throw WeightError(message);
+  if (owner == JsonOwner::kUser) throw ConfigError(all_printable(message));
+  throw WeightError(all_printable(message));
 }
 
 // Long values would bury the message.
 std::string short_dump(const nlohmann::json& value) {
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  if (text.size() <= 60) return text;
+  size_t end = 57;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;  // whole characters
+  return text.substr(0, end) + "...";
 }
 
 // Numbers from 2^63 on would come back negative.
@@ -95,6 +99,15 @@ int64_t JsonReader::integer(const std::string& key) const {
 int64_t JsonReader::positive(const std::string& key) const {
   const int64_t value = integer(key);
   if (value < 1) fail_at(key, "too small: got " + std::to_string(value) + ", want at least 1");
+  return value;
+}
+
+int64_t JsonReader::positive(const std::string& key, int64_t most) const {
+  const int64_t value = positive(key);
+  if (value > most) {
+    fail_at(key,
+            "too large: got " + std::to_string(value) + ", want at most " + std::to_string(most));
+  }
   return value;
 }
 

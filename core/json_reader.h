@@ -32,7 +32,8 @@ class JsonReader {
 
   // Each throws if the key is missing or of another type; integers refuse fractions.
   int64_t integer(const std::string& key) const;
-  int64_t positive(const std::string& key) const;  ///< an integer of at least 1
+  int64_t positive(const std::string& key) const;                ///< an integer of at least 1
+  int64_t positive(const std::string& key, int64_t most) const;  ///< an integer from 1 to `most`
   double number(const std::string& key) const;
   bool boolean(const std::string& key) const;
   std::string string(const std::string& key) const;

@@ -48,12 +48,15 @@ bool continues_sequence(char byte) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
+std::string all_printable(std::string_view text) {
   std::string line;
-  if (text.size() <= 2 * kEnd) {
-    append_printable(line, text);
-    return line;
-  }
+  append_printable(line, text);
+  return line;
+}
+
+std::string printable(std::string_view text) {
+  if (text.size() <= 2 * kEnd) return all_printable(text);
+  std::string line;
   size_t head = kEnd;
   size_t tail = text.size() - kEnd;
   // At most the three bytes that a character can continue with.

@@ -10,4 +10,7 @@ namespace reel {
 /// bytes only the first and last 80, with "..." between them.
 std::string printable(std::string_view text);
 
+/// The same, whole, however long it is.
+std::string all_printable(std::string_view text);
+
 }  // namespace reel

@@ -37,4 +37,18 @@ nlohmann::json parse_strict_json(std::string_view text,
   return {};
 }
 
+std::optional<nlohmann::json> try_strict_json(std::string_view text) {
+  struct Refused {};
+  try {
+    return parse_strict_json(text, [](const std::string&) { throw Refused(); });
+  } catch (const Refused&) {
+    return std::nullopt;
+  }
+}
+
+std::string text_in(const nlohmann::json& value, const std::string& key) {
+  if (!value.is_object() || !value.contains(key) || !value.at(key).is_string()) return {};
+  return value.at(key).get<std::string>();
+}
+
 }  // namespace reel

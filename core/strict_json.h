@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,5 +14,11 @@ namespace reel {
 /// levels of nesting.
 nlohmann::json parse_strict_json(std::string_view text,
                                  const std::function<void(const std::string&)>& refuse);
+
+/// The same, or none if anything is wrong with it.
+std::optional<nlohmann::json> try_strict_json(std::string_view text);
+
+/// The text under `key`; empty if `value` is no object, or has something else or nothing there.
+std::string text_in(const nlohmann::json& value, const std::string& key);
 
 }  // namespace reel

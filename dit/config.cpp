@@ -15,6 +15,14 @@ constexpr double kPublishedTheta = 256.0;
 constexpr std::array<int64_t, 3> kPublishedAxes = {16, 56, 56};
 constexpr int64_t kPublishedHeadDim = 128;
 
+// Far above every published model; products of sizes below these fit into 64 bits.
+constexpr int64_t kMostBlocks = 1000;
+constexpr int64_t kWidest = 1 << 20;
+constexpr int64_t kMostHeads = 1024;
+constexpr int64_t kLargestHead = 1024;
+constexpr int64_t kMostChannels = 4096;
+constexpr int64_t kLargestPatch = 64;
+
 const std::vector<std::string> kKnownKeys = {"_class_name",
                                              "_diffusers_version",
                                              "_name_or_path",
@@ -38,7 +46,10 @@ const std::vector<std::string> kKnownKeys = {"_class_name",
 
 int64_t read_depth(const JsonReader& json, const std::string& key) {
   const int64_t depth = json.integer(key);
-  if (depth < 0) json.fail_at(key, "negative: got " + std::to_string(depth) + ", want 0 or more");
+  if (depth < 0 || depth > kMostBlocks) {
+    json.fail_at(key, "out of range: got " + std::to_string(depth) + ", want 0 to " +
+                          std::to_string(kMostBlocks));
+  }
   return depth;
 }
 
@@ -61,10 +72,11 @@ std::array<int64_t, 3> read_axes(const JsonReader& json, int64_t head_dim) {
   const std::string key = "rope_axes_dim";
   const auto axes = json.integers(key);
   const bool good = axes.size() == 3 && std::all_of(axes.begin(), axes.end(), [](int64_t axis) {
-                      return axis > 0 && axis % 2 == 0;
+                      return axis > 0 && axis <= kLargestHead && axis % 2 == 0;
                     });
   if (!good) {
-    json.fail_at(key, "got " + shape_text(axes) + ", want three even numbers above 0");
+    json.fail_at(key, "got " + shape_text(axes) + ", want three even numbers from 2 to " +
+                          std::to_string(kLargestHead));
   }
   const int64_t sum = std::accumulate(axes.begin(), axes.end(), int64_t{0});
   if (sum != head_dim) {
@@ -76,10 +88,12 @@ std::array<int64_t, 3> read_axes(const JsonReader& json, int64_t head_dim) {
 
 int64_t read_mlp_width(const JsonReader& json, int64_t width) {
   // Truncated, as the published class does it.
-  const auto mlp_width =
-      static_cast<int64_t>(json.number("mlp_ratio") * static_cast<double>(width));
-  if (mlp_width < 1) json.fail_at("mlp_ratio", "too small: want an MLP of at least 1 feature");
-  return mlp_width;
+  const double mlp_width = json.number("mlp_ratio") * static_cast<double>(width);
+  if (!(mlp_width >= 1 && mlp_width <= kWidest)) {
+    json.fail_at("mlp_ratio",
+                 "out of range: want an MLP of 1 to " + std::to_string(kWidest) + " features");
+  }
+  return static_cast<int64_t>(mlp_width);
 }
 
 }  // namespace
@@ -87,24 +101,24 @@ int64_t read_mlp_width(const JsonReader& json, int64_t width) {
 Config read_config(const JsonReader& json) {
   refuse_other_models(json);
   Config config{};
-  config.channels = json.positive("in_channels");
+  config.channels = json.positive("in_channels", kMostChannels);
   // The published class reads null as "like in_channels".
   if (!json.is_null("out_channels") && json.positive("out_channels") != config.channels) {
     json.fail_at("out_channels", "a text-to-video model gives back what it takes: got " +
                                      std::to_string(json.positive("out_channels")) +
                                      ", want in_channels = " + std::to_string(config.channels));
   }
-  config.num_heads = json.positive("num_attention_heads");
-  config.head_dim = json.positive("attention_head_dim");
+  config.num_heads = json.positive("num_attention_heads", kMostHeads);
+  config.head_dim = json.positive("attention_head_dim", kLargestHead);
   config.num_double_blocks = read_depth(json, "num_layers");
   config.num_single_blocks = read_depth(json, "num_single_layers");
   config.num_refiner_blocks = read_depth(json, "num_refiner_layers");
   config.mlp_width = read_mlp_width(json, config.width());
-  config.patch_size_t = json.positive("patch_size_t");
-  config.patch_size = json.positive("patch_size");
+  config.patch_size_t = json.positive("patch_size_t", kLargestPatch);
+  config.patch_size = json.positive("patch_size", kLargestPatch);
   config.embeds_guidance = json.boolean("guidance_embeds");
-  config.text_dim = json.positive("text_embed_dim");
-  config.pooled_dim = json.positive("pooled_projection_dim");
+  config.text_dim = json.positive("text_embed_dim", kWidest);
+  config.pooled_dim = json.positive("pooled_projection_dim", kWidest);
   config.rope_theta = json.number("rope_theta");
   if (!(config.rope_theta > 0)) json.fail_at("rope_theta", "not above 0");
   config.rope_axes = read_axes(json, config.head_dim);
@@ -151,6 +165,21 @@ class Shapes {
   const std::string& where_;
 };
 
+// A file may claim any shape for a tensor without elements.
+void check_sizes(const Config& config, const std::string& where) {
+  const auto check = [&](const char* what, int64_t size, int64_t most) {
+    if (size >= 1 && size <= most) return;
+    fail<WeightError>(where, ": ", what, ": out of range: got ", size, ", want 1 to ", most);
+  };
+  check("channels", config.channels, kMostChannels);
+  check("patch size in time", config.patch_size_t, kLargestPatch);
+  check("patch size", config.patch_size, kLargestPatch);
+  check("number of heads", config.num_heads, kMostHeads);
+  check("width of the MLP", config.mlp_width, kWidest);
+  check("width of the text", config.text_dim, kWidest);
+  check("width of the pooled text", config.pooled_dim, kWidest);
+}
+
 }  // namespace
 
 Config infer_config(const std::vector<weights::WeightSpec>& tensors, const std::string& where) {
@@ -184,6 +213,7 @@ Config infer_config(const std::vector<weights::WeightSpec>& tensors, const std::
   config.num_heads = patch[0] / config.head_dim;
   config.mlp_width = has_double ? shapes.at("double_blocks.0.img_mlp.fc1.weight", 2)[0]
                                 : shapes.at("single_blocks.0.linear1.weight", 2)[0] - 3 * patch[0];
+  check_sizes(config, where);
   const int64_t out_features = shapes.at("final_layer.linear.weight", 2)[0];
   if (out_features != config.patch_elements()) {
     fail<WeightError>(where, ": not a text-to-video model: final_layer.linear.weight: got ",

@@ -19,6 +19,10 @@ void silence_log() {
   av_log_set_level(AV_LOG_QUIET);
 }
 
+void limit_allocations() {
+  av_max_alloc(size_t{512} << 20);
+}
+
 Frame make_frame(int width, int height, AVPixelFormat format, const std::string& where) {
   Frame frame = allocated(Frame(av_frame_alloc()), where);
   frame->width = width;

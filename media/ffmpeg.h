@@ -11,6 +11,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -58,8 +59,22 @@ Handle allocated(Handle handle, const std::string& where) {
   return handle;
 }
 
+/// The number in a field that FFmpeg fills from a file. It may be none of the enumeration's values,
+/// and then C++ does not allow the field to be read as what it is declared.
+template <typename Enum>
+int number_in(const Enum& field) {
+  int number = 0;
+  static_assert(sizeof(field) == sizeof(number));
+  std::memcpy(&number, &field, sizeof(number));
+  return number;
+}
+
 /// Keeps FFmpeg and its encoders from writing to stderr: what matters comes back as error codes.
 void silence_log();
+
+/// Keeps FFmpeg from allocating more than 512 MB at once, as it would for a few bytes of a file
+/// that claim many samples; a frame of 8192 x 8192 pixels takes less.
+void limit_allocations();
 
 /// A frame with memory of its own for `width` x `height` pixels, padded as FFmpeg wants it.
 Frame make_frame(int width, int height, AVPixelFormat format, const std::string& where);

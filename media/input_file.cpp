@@ -10,6 +10,7 @@ constexpr const char* kContainers = "mov,mp4,matroska,webm,avi,png_pipe";
 
 InputFile open_input(const std::filesystem::path& file) {
   silence_log();
+  limit_allocations();
   const std::string where = file.string();
   AVDictionary* options = nullptr;
   av_dict_set(&options, "protocol_whitelist", "file", 0);

@@ -12,7 +12,7 @@ namespace {
 void set_chroma_position(SwsContext& scaler, const std::string& side, const AVFrame& frame) {
   const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   if (format->log2_chroma_w != 1 || format->log2_chroma_h != 1) return;
-  const bool centre = frame.chroma_location == AVCHROMA_LOC_CENTER;
+  const bool centre = number_in(frame.chroma_location) == AVCHROMA_LOC_CENTER;
   av_opt_set_int(&scaler, (side + "_h_chr_pos").c_str(), centre ? 128 : 0, 0);
   av_opt_set_int(&scaler, (side + "_v_chr_pos").c_str(), 128, 0);
 }
@@ -29,7 +29,7 @@ bool is_full_range(const AVFrame& frame) {
   const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   const bool is_rgb = (format->flags & AV_PIX_FMT_FLAG_RGB) != 0;
   const bool is_jpeg = std::string(format->name).starts_with("yuvj");
-  return is_rgb || is_jpeg || frame.color_range == AVCOL_RANGE_JPEG;
+  return is_rgb || is_jpeg || number_in(frame.color_range) == AVCOL_RANGE_JPEG;
 }
 
 }  // namespace
@@ -43,8 +43,9 @@ Scaler make_scaler(const AVFrame& from, const AVFrame& to, const std::string& wh
   check(sws_init_context(scaler.get(), nullptr, nullptr), where, "preparing the colour conversion");
   constexpr int kOne = 1 << 16;  // 16.16 fixed point
   // Refused between two RGB formats, which need no matrix.
-  sws_setColorspaceDetails(scaler.get(), sws_getCoefficients(from.colorspace), is_full_range(from),
-                           sws_getCoefficients(to.colorspace), is_full_range(to),
+  sws_setColorspaceDetails(scaler.get(), sws_getCoefficients(number_in(from.colorspace)),
+                           is_full_range(from), sws_getCoefficients(number_in(to.colorspace)),
+                           is_full_range(to),
                            /*brightness=*/0, /*contrast=*/kOne, /*saturation=*/kOne);
   return scaler;
 }

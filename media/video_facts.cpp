@@ -13,6 +13,14 @@ std::string text_or_unknown(const char* text) {
   return text == nullptr ? "unknown" : text;
 }
 
+// `limit` is behind the last value that FFmpeg knows.
+template <typename Enum>
+std::string name_in(const Enum& field, Enum limit, const char* (*name)(Enum)) {
+  const int number = number_in(field);
+  if (number < 0 || number >= static_cast<int>(limit)) return "unknown";
+  return text_or_unknown(name(static_cast<Enum>(number)));
+}
+
 int64_t big_endian(const unsigned char* bytes, size_t count) {
   uint64_t value = 0;
   for (size_t i = 0; i < count; ++i) value = (value << 8) | bytes[i];
@@ -58,11 +66,11 @@ VideoFacts read_video_facts(const std::filesystem::path& file) {
   facts.width = stream.width;
   facts.height = stream.height;
   facts.frame_rate = {input.stream->avg_frame_rate.num, input.stream->avg_frame_rate.den};
-  facts.colour_primaries = text_or_unknown(av_color_primaries_name(stream.color_primaries));
-  facts.colour_transfer = text_or_unknown(av_color_transfer_name(stream.color_trc));
-  facts.colour_matrix = text_or_unknown(av_color_space_name(stream.color_space));
-  facts.colour_range = text_or_unknown(av_color_range_name(stream.color_range));
-  facts.chroma_location = text_or_unknown(av_chroma_location_name(stream.chroma_location));
+  facts.colour_primaries = name_in(stream.color_primaries, AVCOL_PRI_NB, av_color_primaries_name);
+  facts.colour_transfer = name_in(stream.color_trc, AVCOL_TRC_NB, av_color_transfer_name);
+  facts.colour_matrix = name_in(stream.color_space, AVCOL_SPC_NB, av_color_space_name);
+  facts.colour_range = name_in(stream.color_range, AVCOL_RANGE_NB, av_color_range_name);
+  facts.chroma_location = name_in(stream.chroma_location, AVCHROMA_LOC_NB, av_chroma_location_name);
   const AVDictionaryEntry* comment =
       av_dict_get(input.context->metadata, "comment", nullptr, /*flags=*/0);
   if (comment != nullptr) facts.comment = comment->value;

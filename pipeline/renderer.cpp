@@ -71,7 +71,7 @@ void restore_density(const RunState& state, int64_t num_calls, attention::Attent
   if (state.density.size() != state.steps.size()) fail_shape();
   for (size_t step = 0; step < state.density.size(); ++step) {
     const auto& layers = state.density[step];
-    if (std::ssize(layers) != schedule.num_layers()) fail_shape();
+    if (!layers.is_array() || std::ssize(layers) != schedule.num_layers()) fail_shape();
     for (size_t layer = 0; layer < layers.size(); ++layer) {
       std::vector<double> density;
       for (const auto& head : layers[layer]) {

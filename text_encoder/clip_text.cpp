@@ -11,6 +11,12 @@
 namespace reel::text_encoder {
 namespace {
 
+// Far above every published model; products of sizes below these fit into 64 bits.
+constexpr int64_t kMostLayers = 1000;
+constexpr int64_t kMostHeads = 1024;
+constexpr int64_t kWidest = 1 << 20;
+constexpr int64_t kMostRows = 1 << 24;  // of an embedding
+
 std::string layer_stem(int64_t layer) {
   return "encoder.layers." + std::to_string(layer);
 }
@@ -24,12 +30,12 @@ ClipTextConfig ClipTextConfig::read(const JsonReader& json) {
     json.fail_at("model_type", "another model: got " + type + ", want clip_text_model");
   }
   ClipTextConfig config;
-  config.hidden_size = json.positive("hidden_size");
-  config.intermediate_size = json.positive("intermediate_size");
-  config.num_layers = json.positive("num_hidden_layers");
-  config.num_heads = json.positive("num_attention_heads");
-  config.vocab_size = json.positive("vocab_size");
-  config.max_tokens = json.positive("max_position_embeddings");
+  config.hidden_size = json.positive("hidden_size", kWidest);
+  config.intermediate_size = json.positive("intermediate_size", kWidest);
+  config.num_layers = json.positive("num_hidden_layers", kMostLayers);
+  config.num_heads = json.positive("num_attention_heads", kMostHeads);
+  config.vocab_size = json.positive("vocab_size", kMostRows);
+  config.max_tokens = json.positive("max_position_embeddings", kMostRows);
   config.eos_id = json.integer("eos_token_id");
   config.norm_epsilon = json.number("layer_norm_eps");
   if (json.string("hidden_act") != "quick_gelu") {

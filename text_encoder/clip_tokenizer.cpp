@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/printable.h"
+#include "core/utf8.h"
 #include "text_encoder/byte_symbols.h"
 #include "text_encoder/tokenizer_files.h"
 #include "text_encoder/unicode_text.h"
@@ -47,7 +48,8 @@ std::vector<std::pair<std::string, std::string>> read_merges(const std::filesyst
     const size_t space = line.find(' ');
     std::optional<std::string> left;
     std::optional<std::string> right;
-    if (space != std::string::npos && line.find(' ', space + 1) == std::string::npos) {
+    const bool two = space != std::string::npos && line.find(' ', space + 1) == std::string::npos;
+    if (two && !find_invalid_utf8(line)) {
       left = bytes_of_symbols(line.substr(0, space));
       right = bytes_of_symbols(line.substr(space + 1));
     }

@@ -5,6 +5,13 @@
 namespace reel::text_encoder {
 namespace {
 
+// Far above every published model; products of sizes below these fit into 64 bits.
+constexpr int64_t kMostLayers = 1000;
+constexpr int64_t kMostHeads = 1024;
+constexpr int64_t kLargestHead = 1024;
+constexpr int64_t kWidest = 1 << 20;
+constexpr int64_t kMostRows = 1 << 24;  // of an embedding
+
 void want_false(const JsonReader& json, const std::string& key) {
   if (!json.is_null(key) && json.boolean(key)) json.fail_at(key, "got true, want false");
 }
@@ -31,15 +38,16 @@ LlamaConfig LlamaConfig::read(const JsonReader& json) {
   if (type == "llava") return read(json.object("text_config"));
   if (type != "llama") json.fail_at("model_type", "another model: got " + type + ", want llama");
   LlamaConfig config;
-  config.hidden_size = json.positive("hidden_size");
-  config.intermediate_size = json.positive("intermediate_size");
-  config.num_layers = json.positive("num_hidden_layers");
-  config.num_heads = json.positive("num_attention_heads");
-  config.num_key_value_heads =
-      json.is_null("num_key_value_heads") ? config.num_heads : json.positive("num_key_value_heads");
-  config.head_dim =
-      json.is_null("head_dim") ? config.hidden_size / config.num_heads : json.positive("head_dim");
-  config.vocab_size = json.positive("vocab_size");
+  config.hidden_size = json.positive("hidden_size", kWidest);
+  config.intermediate_size = json.positive("intermediate_size", kWidest);
+  config.num_layers = json.positive("num_hidden_layers", kMostLayers);
+  config.num_heads = json.positive("num_attention_heads", kMostHeads);
+  config.num_key_value_heads = json.is_null("num_key_value_heads")
+                                   ? config.num_heads
+                                   : json.positive("num_key_value_heads", kMostHeads);
+  config.head_dim = json.is_null("head_dim") ? config.hidden_size / config.num_heads
+                                             : json.positive("head_dim", kLargestHead);
+  config.vocab_size = json.positive("vocab_size", kMostRows);
   config.norm_epsilon = json.number("rms_norm_eps");
   config.rope_theta = read_rope_theta(json);
   want_false(json, "attention_bias");
@@ -56,8 +64,9 @@ LlamaConfig LlamaConfig::read(const JsonReader& json) {
                                             ", want a divisor of " +
                                             std::to_string(config.num_heads) + " heads");
   }
-  if (config.head_dim % 2 != 0) {
-    json.fail_at("head_dim", "got " + std::to_string(config.head_dim) + ", want an even number");
+  if (config.head_dim < 2 || config.head_dim % 2 != 0) {
+    json.fail_at("head_dim",
+                 "got " + std::to_string(config.head_dim) + ", want an even number above 0");
   }
   return config;
 }

@@ -13,6 +13,10 @@ struct Dialect {
   const char* temporal_ratio_key;
 };
 
+// Far above every published model; products of sizes below these fit into 64 bits.
+constexpr int64_t kMostChannels = 1 << 16;
+constexpr int64_t kMostLayers = 100;
+
 constexpr Dialect kDiffusers{"AutoencoderKLHunyuanVideo", "HunyuanVideoDownBlock3D",
                              "HunyuanVideoUpBlock3D", "temporal_compression_ratio"};
 constexpr Dialect kOfficial{"AutoencoderKLCausal3D", "DownEncoderBlockCausal3D",
@@ -53,10 +57,11 @@ void check_block_channels(const JsonReader& json, const Config& config) {
                           std::to_string(kNumBlocks));
   }
   for (const int64_t channels : config.block_channels) {
-    if (channels < 1 || channels % config.num_groups != 0) {
+    if (channels < 1 || channels > kMostChannels || channels % config.num_groups != 0) {
       json.fail_at(key, "not a positive multiple of norm_num_groups: got " +
                             std::to_string(channels) + ", want a multiple of " +
-                            std::to_string(config.num_groups));
+                            std::to_string(config.num_groups) + ", at most " +
+                            std::to_string(kMostChannels));
     }
   }
 }
@@ -99,8 +104,8 @@ Config Config::read(const JsonReader& json) {
   }
 
   Config config;
-  config.latent_channels = json.positive("latent_channels");
-  config.layers_per_block = json.positive("layers_per_block");
+  config.latent_channels = json.positive("latent_channels", kMostChannels);
+  config.layers_per_block = json.positive("layers_per_block", kMostLayers);
   config.num_groups = json.positive("norm_num_groups");
   config.block_channels = json.integers("block_out_channels");
   config.mid_attention = json.boolean("mid_block_add_attention");

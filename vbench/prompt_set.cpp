@@ -8,6 +8,7 @@
 
 #include "core/nearest_name.h"
 #include "core/printable.h"
+#include "core/strict_json.h"
 #include "core/utf8.h"
 #include "vbench/protocol.h"
 
@@ -46,7 +47,7 @@ std::optional<Entry> parse_entry(const std::string& where, int64_t number, const
   entry.prompt = value["prompt_en"];
   for (const auto& name : value["dimension"]) {
     if (!name.is_string() || find_dimension(name.get<std::string>()) == nullptr) {
-      problems.add(where, ": /dimension: unknown dimension: got ", name.dump());
+      problems.add(where, ": /dimension: unknown dimension: got ", printable(name.dump()));
       continue;
     }
     entry.dimensions.push_back(name);
@@ -108,7 +109,7 @@ void check_clashes(const std::vector<Prompt>& prompts, Problems& problems) {
 std::vector<Entry> read_info(const fs::path& file, Problems& problems) {
   const auto text = read_text(file, problems);
   if (!text) return {};
-  const json list = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const json list = try_strict_json(*text).value_or(json());
   if (!list.is_array() || list.empty()) {
     problems.add(file.string(), ": not a list of prompts: want VBench_full_info.json");
     return {};

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/strict_json.h"
 #include "vbench/protocol.h"
 
 namespace reel::vbench {
@@ -29,7 +30,8 @@ std::optional<double> score_in(const json& value) {
 
 void read_file(const fs::path& file, RawScores& raw) {
   std::ifstream stream(file, std::ios::binary);
-  const json results = json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const std::string text(std::istreambuf_iterator<char>(stream), {});
+  const json results = try_strict_json(text).value_or(json());
   if (!results.is_object()) {
     fail<ConfigError>(file.string(), ": not a result of VBench: want {DIMENSION: [SCORE, ...]}");
   }

@@ -23,8 +23,10 @@ WeightMap read_index(const fs::path& path) {
   WeightMap shards;
   for (const auto& tensor : map.keys()) {
     const std::string shard = map.string(tensor);
-    // A name with a folder could reach any file of this machine.
-    if (shard.empty() || fs::path(shard).filename() != shard || shard == "." || shard == "..") {
+    // A name with a folder could reach any file of this machine; one with control characters would
+    // be in errors as it is.
+    const bool plain = fs::path(shard).filename() == shard && all_printable(shard) == shard;
+    if (shard.empty() || !plain || shard == "." || shard == "..") {
       map.fail_at(tensor, "not the name of a file in this folder: got " + printable(shard));
     }
     shards[tensor] = shard;

@@ -151,5 +151,31 @@ TEST(JsonReader, OutlivesItsParent) {
   EXPECT_EQ(child.string("b"), "kept");
 }
 
+// Keys and texts of a file could move the cursor or colour what follows.
+TEST(JsonReader, ErrorsAreFitForATerminal) {
+  EXPECT_EQ(refusal(R"({"\u001b[2J":1})", [](const auto& json) { json.refuse_unknown_keys({}); }),
+            "config.json: /\\x1b[2J: unknown key");
+  EXPECT_EQ(refusal(R"({"a":{"\u0007":{}}})",
+                    [](const auto& json) { json.object("a").object("\a").integer("b"); }),
+            "config.json: /a/\\x07/b: key is missing");
+  EXPECT_EQ(
+      refusal(R"({"a":"x\u009by"})", [](const auto& json) { json.fail_at("a", json.string("a")); }),
+      "config.json: /a: x\\xc2\\x9by");
+}
+
+TEST(JsonReader, ErrorsCutValuesBetweenCharacters) {
+  std::string text = R"({"a":"x)";
+  for (int i = 0; i < 100; ++i) text += "\xc3\xa9";
+  const std::string error = refusal(text + "\"}", [](const auto& json) { json.integer("a"); });
+  EXPECT_THAT(error, HasSubstr("\xc3\xa9..., want an integer"));
+  EXPECT_EQ(error.find("\\x"), std::string::npos) << error;
+}
+
+TEST(JsonReader, PositiveNumbersMayHaveALimit) {
+  EXPECT_EQ(parse(R"({"a":7})").positive("a", 7), 7);
+  EXPECT_EQ(refusal(R"({"a":8})", [](const auto& json) { json.positive("a", 7); }),
+            "config.json: /a: too large: got 8, want at most 7");
+}
+
 }  // namespace
 }  // namespace reel

@@ -37,5 +37,10 @@ TEST(Printable, CutsLongTextBetweenCharacters) {
   EXPECT_EQ(find_invalid_utf8(cut), std::nullopt);
 }
 
+TEST(AllPrintable, EscapesWithoutCutting) {
+  EXPECT_EQ(all_printable(std::string(1000, 'a')), std::string(1000, 'a'));
+  EXPECT_EQ(all_printable(std::string(200, 'a') + "\x1b"), std::string(200, 'a') + "\\x1b");
+}
+
 }  // namespace
 }  // namespace reel

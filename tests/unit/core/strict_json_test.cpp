@@ -45,5 +45,21 @@ TEST(StrictJson, RefusesEndlessNesting) {
   EXPECT_EQ(verdict(std::string(1'000'000, '[')), "JSON is nested too deeply");
 }
 
+TEST(StrictJson, TriesWithoutAnError) {
+  EXPECT_EQ(try_strict_json("[1]"), nlohmann::json({1}));
+  EXPECT_EQ(try_strict_json("[1"), std::nullopt);
+  EXPECT_EQ(try_strict_json("1e999"), std::nullopt);
+  EXPECT_EQ(try_strict_json(std::string(1'000'000, '[') + std::string(1'000'000, ']')),
+            std::nullopt);
+}
+
+TEST(StrictJson, FindsTextsAndNothingElse) {
+  const nlohmann::json value = {{"a", "x"}, {"b", 1}};
+  EXPECT_EQ(text_in(value, "a"), "x");
+  EXPECT_EQ(text_in(value, "b"), "");
+  EXPECT_EQ(text_in(value, "c"), "");
+  EXPECT_EQ(text_in(value["b"], "a"), "");
+}
+
 }  // namespace
 }  // namespace reel

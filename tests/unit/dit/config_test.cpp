@@ -92,10 +92,31 @@ TEST(DitConfig, RefusesSizesThatDoNotFit) {
               HasSubstr("/rope_axes_dim: sum is not attention_head_dim: got 130, want 128"));
   EXPECT_THAT(error_with("rope_axes_dim", {17, 55, 56}), HasSubstr("want three even numbers"));
   EXPECT_THAT(error_with("rope_axes_dim", {64, 64}), HasSubstr("want three even numbers"));
-  EXPECT_THAT(error_with("num_single_layers", -1), HasSubstr("/num_single_layers: negative"));
+  EXPECT_THAT(error_with("num_single_layers", -1),
+              HasSubstr("/num_single_layers: out of range: got -1"));
   EXPECT_THAT(error_with("patch_size", 0), HasSubstr("/patch_size: too small"));
-  EXPECT_THAT(error_with("mlp_ratio", 0), HasSubstr("/mlp_ratio: too small"));
+  EXPECT_THAT(error_with("mlp_ratio", 0), HasSubstr("/mlp_ratio: out of range"));
   EXPECT_THAT(error_with("rope_theta", 0), HasSubstr("/rope_theta: not above 0"));
+}
+
+// Such a config would make a table of weights that no memory holds, or overflow.
+TEST(DitConfig, RefusesSizesBeyondEveryModel) {
+  EXPECT_THAT(error_with("num_layers", 1'000'000'000'000),
+              HasSubstr("/num_layers: out of range: got 1000000000000, want 0 to 1000"));
+  EXPECT_THAT(error_with("num_attention_heads", INT64_MAX),
+              HasSubstr("/num_attention_heads: too large: got 9223372036854775807, want at most"));
+  EXPECT_THAT(error_with("mlp_ratio", 1e300), HasSubstr("/mlp_ratio: out of range"));
+  EXPECT_THAT(error_with("rope_axes_dim", {INT64_MAX - 1, INT64_MAX - 1, 132}),
+              HasSubstr("want three even numbers from 2 to 1024"));
+}
+
+TEST(DitConfig, IsNotInferredFromShapesWithoutElements) {
+  auto specs = weight_table(read(published())).specs();
+  for (auto& spec : specs) {
+    if (spec.name == "img_in.proj.weight") spec.shape = {3072, 0, 1, 2, int64_t{1} << 40};
+  }
+  EXPECT_THAT(error_of<WeightError>([&] { infer_config(specs, "x.pt"); }),
+              HasSubstr("x.pt: channels: out of range: got 0, want 1 to 4096"));
 }
 
 TEST(DitConfig, NamesAMissingKey) {

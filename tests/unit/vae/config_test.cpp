@@ -75,7 +75,10 @@ TEST(VaeConfig, RefusesOtherFamilies) {
 TEST(VaeConfig, RefusesWidthsThatGroupsDoNotDivide) {
   expect_refusal(with("[128, 256, 512, 512]", "[128, 250, 512, 512]"),
                  "/block_out_channels: not a positive multiple of norm_num_groups: got 250, want a "
-                 "multiple of 32");
+                 "multiple of 32, at most 65536");
+  expect_refusal(with("[128, 256, 512, 512]", "[128, 256, 512, 4611686018427387904]"),
+                 "/block_out_channels: not a positive multiple of norm_num_groups: got "
+                 "4611686018427387904, want a multiple of 32, at most 65536");
   expect_refusal(with("[128, 256, 512, 512]", "[128, 256, 512]"),
                  "/block_out_channels: wrong number of blocks: got 3, want 4");
 }
