@@ -21,15 +21,15 @@ const Statistics& Attention::statistics() {
 }
 
 at::Tensor Attention::attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                   int64_t step, int64_t layer) {
+                                   int64_t step, int64_t layer, const at::Tensor& out) {
   const auto start = TimePoint::now(q.device());
-  const at::Tensor out = dense_attention(q, k, v, /*causal=*/false, kernels_);
+  at::Tensor attended = dense_attention(q, k, v, /*causal=*/false, kernels_, out);
   const auto end = TimePoint::now(q.device());
   statistics_.add_call(step, layer, std::vector<double>(static_cast<size_t>(q.size(2)), 1.0),
                        /*sparse=*/false);
   statistics_.add_kernel(/*sparse=*/false, dense_kernel_name(q, k, v, kernels_));
   statistics_.add_times(step, {start, start, start, end});
-  return out;
+  return attended;
 }
 
 void Attention::probe(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
@@ -80,19 +80,22 @@ void Attention::measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t
 // One batch item; q, k, v [S, A, D].
 at::Tensor Attention::attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                                    const at::Tensor& v, int64_t text_length, int64_t step,
+                                   const at::Tensor& out,
                                    std::vector<HeadGroupDensity>& densities) {
   if (group.dense()) {
     const at::Tensor queries = q.unsqueeze(0), keys = k.unsqueeze(0), values = v.unsqueeze(0);
     const auto start = TimePoint::now(q.device());
-    at::Tensor out = dense_attention(queries, keys, values, /*causal=*/false, kernels_)[0];
+    at::Tensor attended = dense_attention(queries, keys, values, /*causal=*/false, kernels_,
+                                          out.defined() ? out.unsqueeze(0) : at::Tensor())[0];
     statistics_.add_times(step, {start, start, start, TimePoint::now(q.device())});
     statistics_.add_kernel(/*sparse=*/false, dense_kernel_name(queries, keys, values, kernels_));
     densities.push_back({group.heads, HeadDensity(std::vector<double>(group.heads.size(), 1.0))});
-    return out;
+    return attended;
   }
   SparseCall call = group.call(schedule_, q.size(0), text_length);
   call.kernels = kernels_;
   call.given_mask = given_mask_;
+  call.out = out;
   if (given_mask_.defined() && std::ssize(group.heads) != schedule_.num_heads()) {
     call.given_mask = given_mask_.index_select(0, group.index(given_mask_.device()));
   }
@@ -110,9 +113,10 @@ void Attention::add_earlier(int64_t step, int64_t layer, const std::vector<doubl
 }
 
 at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                             int64_t text_length, int64_t step, int64_t layer) {
+                             int64_t text_length, int64_t step, int64_t layer,
+                             const at::Tensor& out) {
   probe(q, k, text_length, step, layer);
-  if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer);
+  if (schedule_.is_dense(step, layer)) return attend_dense(q, k, v, step, layer, out);
   const int64_t num_heads = schedule_.num_heads();
   check_tensor("attention", q, "q", {{'B', kAny}, {'S', kAny}, {'A', num_heads}, {'D', kAny}});
   // once: a plan stays where the first call wants it
@@ -121,20 +125,23 @@ at::Tensor Attention::attend(const at::Tensor& q, const at::Tensor& k, const at:
   std::vector<at::Tensor> items;
   for (int64_t item = 0; item < q.size(0); ++item) {
     std::vector<HeadGroupDensity> densities;
+    const at::Tensor item_out = out.defined() ? out[item] : at::Tensor();
     if (groups.size() == 1) {
-      items.push_back(
-          attend_group(groups[0], q[item], k[item], v[item], text_length, step, densities));
+      items.push_back(attend_group(groups[0], q[item], k[item], v[item], text_length, step,
+                                   item_out, densities));
     } else {
-      at::Tensor out = at::empty(q[item].sizes(), q.options());
+      at::Tensor joint = item_out.defined() ? item_out : at::empty(q[item].sizes(), q.options());
       for (const auto& group : groups) {
-        out.index_copy_(1, group.index(q.device()),
-                        attend_group(group, group.of(q[item]), group.of(k[item]), group.of(v[item]),
-                                     text_length, step, densities));
+        joint.index_copy_(
+            1, group.index(q.device()),
+            attend_group(group, group.of(q[item]), group.of(k[item]), group.of(v[item]),
+                         text_length, step, /*out=*/{}, densities));
       }
-      items.push_back(out);
+      items.push_back(joint);
     }
     statistics_.add_pending_call(step, layer, std::move(densities));
   }
+  if (out.defined()) return out;
   return items.size() == 1 ? items[0].unsqueeze(0) : at::stack(items);
 }
 

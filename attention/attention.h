@@ -74,16 +74,16 @@ class Attention {
   friend class StepAttention;
 
   at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    int64_t text_length, int64_t step, int64_t layer);
+                    int64_t text_length, int64_t step, int64_t layer, const at::Tensor& out);
   at::Tensor attend_dense(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          int64_t step, int64_t layer);
+                          int64_t step, int64_t layer, const at::Tensor& out);
   void measure_recall(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
                       int64_t layer);
   void probe(const at::Tensor& q, const at::Tensor& k, int64_t text_length, int64_t step,
              int64_t layer);
   at::Tensor attend_group(const HeadGroup& group, const at::Tensor& q, const at::Tensor& k,
                           const at::Tensor& v, int64_t text_length, int64_t step,
-                          std::vector<HeadGroupDensity>& densities);
+                          const at::Tensor& out, std::vector<HeadGroupDensity>& densities);
 
   AttentionSchedule schedule_;
   Statistics statistics_;
@@ -101,11 +101,11 @@ class StepAttention {
   /// Non-causal joint attention of one block. q, k, v [B, S, A, D] of one dtype and device, last
   /// dimension contiguous, other strides any; the last `text_length` of the S tokens are text, the
   /// same in every batch item. `layer` counts double blocks, then single blocks, from 0.
-  /// Returns [B, S, A, D], contiguous. Does not wait for a GPU where our kernels run, nor
-  /// in dense calls.
+  /// Returns [B, S, A, D], contiguous, or writes it to `out`, D contiguous and other strides any,
+  /// and returns that. Does not wait for a GPU where our kernels run, nor in dense calls.
   at::Tensor operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                        int64_t text_length, int64_t layer) const {
-    return owner_->attend(q, k, v, text_length, step_, layer);
+                        int64_t text_length, int64_t layer, const at::Tensor& out = {}) const {
+    return owner_->attend(q, k, v, text_length, step_, layer, out);
   }
 
  private:

@@ -71,6 +71,12 @@ bool fits_layout(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) 
   return true;
 }
 
+// True if a kernel can write the result for `q` there.
+bool fits_out(const at::Tensor& out, const at::Tensor& q) {
+  return out.sizes() == q.sizes() && out.scalar_type() == q.scalar_type() &&
+         out.device() == q.device() && rows_are_aligned(out);
+}
+
 }  // namespace
 
 bool fits_attend_sm90(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
@@ -99,7 +105,7 @@ AttendVariant parse_attend_variant(const std::string& name) {
 
 DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                     const std::optional<DeviceLists>& lists, bool causal,
-                                    AttendVariant variant) {
+                                    AttendVariant variant, const at::Tensor& out) {
   constexpr std::string_view kWhere = "attend_on_device";
   check_tensor(kWhere, q, "q", {{'B', kAny}, {'S', kAny}, {'A', kAny}, {'D', kAny}});
   const bool portable = runs_anywhere(variant);
@@ -114,8 +120,9 @@ DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, co
   const int64_t num_heads = q.size(2);
   const int64_t num_blocks = (num_tokens + kBlock - 1) / kBlock;
   if (lists) check_lists(*lists, num_batches * num_heads, num_blocks);
+  const bool writes_out = out.defined() && fits_out(out, q);
   DeviceAttendResult result = {
-      at::empty(q.sizes(), q.options()),
+      writes_out ? out : at::empty(q.sizes(), q.options()),
       at::empty({num_batches, num_heads, num_tokens}, q.options().dtype(at::kFloat))};
   const at::Tensor next_tile = at::empty({1}, q.options().dtype(at::kInt));
   const kernels::AttendParams params = {
@@ -141,6 +148,10 @@ DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, co
                                : kernels::launch_attend_sm90(params, variant, stream);
   if (status != cudaSuccess) {
     fail<DeviceError>(kWhere, ": launch failed: ", cudaGetErrorString(status));
+  }
+  if (out.defined() && !writes_out) {
+    out.copy_(result.out);
+    result.out = out;
   }
   return result;
 }

@@ -36,16 +36,18 @@ struct DeviceLists {
 };
 
 struct DeviceAttendResult {
-  at::Tensor out;  ///< [B, S, A, D], contiguous
+  at::Tensor out;  ///< [B, S, A, D], contiguous unless the caller gave it
   at::Tensor lse;  ///< [B, A, S] fp32, natural log
 };
 
 /// softmax(q k^T / sqrt(D)) v over the listed blocks, or over every visible one without lists.
 /// Query blocks with an empty list give 0 and lse = -inf. Tensors must fit the variant:
 /// fits_attend_mma for kMma and kMmaWide, fits_attend_sm90 for the others. Throws ShapeError if
-/// they do not, DeviceError if the launch fails.
+/// they do not, DeviceError if the launch fails. `out` [B, S, A, D] takes the result unless it is
+/// undefined; D contiguous, other strides multiples of 16 bytes save a copy.
 DeviceAttendResult attend_on_device(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                     const std::optional<DeviceLists>& lists, bool causal,
-                                    kernels::AttendVariant variant = kBestAttendVariant);
+                                    kernels::AttendVariant variant = kBestAttendVariant,
+                                    const at::Tensor& out = {});
 
 }  // namespace reel::attention

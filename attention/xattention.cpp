@@ -178,9 +178,9 @@ SparseResult run_by_kernels(const at::Tensor& q, const at::Tensor& k, const at::
     plan = DevicePlan::of_mask(call.grid.causal ? mask.tril() : mask);
   }
   const auto planned = TimePoint::now(q.device());
-  const auto attended =
-      attend_on_device(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0),
-                       DeviceLists{plan.keys, plan.counts}, call.grid.causal, variant);
+  const auto attended = attend_on_device(
+      q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), DeviceLists{plan.keys, plan.counts},
+      call.grid.causal, variant, call.out.defined() ? call.out.unsqueeze(0) : at::Tensor());
   const auto end = TimePoint::now(q.device());
   const auto num_blocks = static_cast<double>(call.grid.num_blocks());
   return {.out = attended.out[0],
@@ -231,7 +231,9 @@ SparseResult run_sparse_call(const at::Tensor& q, const at::Tensor& k, const at:
     return run_by_kernels(q, k, v, call, kBestMmaVariant);
   }
 #endif
-  return q.is_cpu() ? run_on_cpu(q, k, v, call) : run_by_torch(q, k, v, call);
+  SparseResult result = q.is_cpu() ? run_on_cpu(q, k, v, call) : run_by_torch(q, k, v, call);
+  if (call.out.defined()) result.out = call.out.copy_(result.out);
+  return result;
 }
 
 }  // namespace reel::attention

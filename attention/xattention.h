@@ -25,11 +25,12 @@ struct SparseCall {
   at::Tensor given_mask;   ///< [A, n, n]: attend to these instead; undefined: none
   bool keep_plan = false;  ///< fill block_mass and mask; on a GPU that waits for them
   GpuKernels kernels = GpuKernels::kAuto;
+  at::Tensor out = {};  ///< [S, A, D] for the result, D contiguous; undefined: a new tensor
 };
 
 /// What it found.
 struct SparseResult {
-  at::Tensor out;                     ///< [S, A, D] contiguous, dtype and device of q
+  at::Tensor out;                     ///< [S, A, D], the call's or new and contiguous
   at::Tensor lse;                     ///< [A, S] fp32, natural log
   HeadDensity density;                ///< selected blocks / all blocks of each head
   std::vector<StageBorders> borders;  ///< of parts of the call, one after the other

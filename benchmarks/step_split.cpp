@@ -12,7 +12,7 @@
 
 #include "benchmarks/drawn_step.h"
 #include "benchmarks/kernel_trace.h"
-#include "benchmarks/op_times.h"
+#include "benchmarks/measured_step.h"
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
 #include "core/error.h"
@@ -21,8 +21,6 @@
 
 namespace reel::benchmarks {
 namespace {
-
-using attention::GpuKernels;
 
 struct Flags {
   StepShape shape;
@@ -69,74 +67,29 @@ class StepSplit {
 
  private:
   attention::Attention make_attention(const std::string& mode) const {
-    if (mode == "dense") return {};
-    if (mode == "cudnn") {
-      attention::Attention attention;
-      attention.use_kernels(GpuKernels::kLibTorch);
-      return attention;
-    }
-    if (mode != "given" && mode != "selected") {
-      fail<ConfigError>("--modes: got ", mode, ", want given, selected, dense or cudnn");
-    }
-    auto attention = sparse_attention(config_, flags_.tau, flags_.stride);
-    if (mode == "given") attention.give_plan(plan_);
-    return attention;
+    return attention_of(mode, config_, flags_.tau, flags_.stride, plan_);
   }
 
   void forward(attention::Attention& attention) const {
     transformer_.forward(inputs_, attention.at_step(0));
   }
 
-  // Of all products of the blocks, which are nearly all of a step's, in TFLOP.
-  double product_work() const {
-    const auto tokens =
-        static_cast<double>(grid_of(flags_.shape).num_tokens() + flags_.shape.text_tokens);
-    const auto width = static_cast<double>(config_.width());
-    const auto mlp = static_cast<double>(config_.mlp_width);
-    return static_cast<double>(config_.num_layers()) * 2e-12 * tokens * width *
-           (4 * width + 2 * mlp);
-  }
-
   void run_mode(const std::string& mode) {
     auto attention = make_attention(mode);
-    const OpTimes watch;
-    const auto start = attention::TimePoint::now(at::kCUDA);
-    forward(attention);
-    const double step_ms = start.ms_until(attention::TimePoint::now(at::kCUDA));
-    const auto& statistics = attention.statistics();
-    const auto times = statistics.times(0);
-    const double attention_ms = times.score_ms + times.select_ms + times.attend_ms;
-    const auto ops = OpTimes::totals();
-    double product_ms = 0;
-    for (const char* name : {"aten::addmm", "aten::mm", "aten::matmul", "aten::linear"}) {
-      const auto found = ops.find(name);
-      if (found != ops.end()) product_ms += found->second.ms;
-    }
-    const double rest_ms = step_ms - attention_ms - product_ms;
+    const MeasuredStep step = measure_step(transformer_, inputs_, flags_.shape, attention);
     std::printf(
         "%-8s step %9.1f ms  density %.4f  score %7.1f select %6.1f attend %8.1f  products %7.1f "
         "(%.0f TFLOP/s)  rest %7.1f  %s\n",
-        mode.c_str(), step_ms, statistics.mean_density(), times.score_ms, times.select_ms,
-        times.attend_ms, product_ms, product_work() / product_ms * 1e3, rest_ms,
-        statistics.kernels_json().dump().c_str());
-    nlohmann::json row = {{"mode", mode},
-                          {"step_ms", step_ms},
-                          {"density", statistics.mean_density()},
-                          {"score_ms", times.score_ms},
-                          {"select_ms", times.select_ms},
-                          {"attend_ms", times.attend_ms},
-                          {"products_ms", product_ms},
-                          {"products_tflops", product_work() / product_ms * 1e3},
-                          {"rest_ms", rest_ms},
-                          {"attention_kernels", statistics.kernels_json()},
-                          {"operators", nlohmann::json::object()}};
-    for (const auto& [name, op] : ops) {
-      row["operators"][name] = {{"ms", op.ms}, {"calls", op.calls}};
-      if (op.ms > kSmallShare * step_ms) {
+        mode.c_str(), step.step_ms, step.density, step.score_ms, step.select_ms, step.attend_ms,
+        step.products_ms, step.product_rate(), step.rest_ms(), step.kernels.dump().c_str());
+    for (const auto& [name, op] : step.operators) {
+      if (op.ms > kSmallShare * step.step_ms) {
         std::printf("           %-40s %9.2f ms %6ld calls\n", name.c_str(), op.ms, op.calls);
       }
     }
     std::fflush(stdout);
+    nlohmann::json row = step.json();
+    row["mode"] = mode;
     rows_.push_back(std::move(row));
     write_json();  // what was measured stays if a later mode fails
   }

@@ -11,9 +11,10 @@ Workspace::Workspace(const Config& config, int64_t num_tokens, const at::TensorO
 
 at::Tensor attend(const Workspace& workspace, const BlockContext& context, int64_t layer) {
   const at::Tensor qkv = workspace.qkv.unsqueeze(0);  // [1, S, 3, A, D]
-  const at::Tensor out = context.attention(qkv.select(2, 0), qkv.select(2, 1), qkv.select(2, 2),
-                                           context.text_length, layer);
-  return out.view({workspace.qkv.size(0), -1});
+  at::Tensor attended = workspace.wide.narrow(1, 0, qkv.size(3) * qkv.size(4));
+  context.attention(qkv.select(2, 0), qkv.select(2, 1), qkv.select(2, 2), context.text_length,
+                    layer, attended.unflatten(1, {qkv.size(3), qkv.size(4)}).unsqueeze(0));
+  return attended;
 }
 
 }  // namespace reel::dit

@@ -32,7 +32,8 @@ struct Workspace {
   at::Tensor wide;
 };
 
-/// Joint attention over workspace.qkv. Returns [S, M], contiguous.
+/// Joint attention over workspace.qkv, written to the first M columns of workspace.wide, where a
+/// single block's second product reads it. Returns those, [S, M].
 at::Tensor attend(const Workspace& workspace, const BlockContext& context, int64_t layer);
 
 }  // namespace reel::dit

@@ -21,15 +21,7 @@ void DoubleBlock::Stream::project(const at::Tensor& tokens,
   const auto& scale = vectors[1];
   layer_norm_modulate(tokens, shift, scale, normed);
   qkv_linear.into(normed, qkv.flatten(1));
-  const at::Tensor q = qkv.select(1, 0);
-  const at::Tensor k = qkv.select(1, 1);
-  if (rope != nullptr) {
-    qk_norm_rope_(q, q_norm, *rope);
-    qk_norm_rope_(k, k_norm, *rope);
-  } else {
-    qk_norm_(q, q_norm);
-    qk_norm_(k, k_norm);
-  }
+  qk_norms_rope_(qkv, q_norm, k_norm, rope);
 }
 
 void DoubleBlock::Stream::update(at::Tensor tokens, const std::array<at::Tensor, 6>& vectors,

@@ -41,6 +41,24 @@ void qk_norm_rope_(at::Tensor x, const at::Tensor& weight, const Rope& rope) {
   plain::qk_norm_rope_(std::move(x), weight, rope);
 }
 
+void qk_norms_rope_(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
+                    const Rope* rope) {
+  const at::Tensor q = qkv.select(1, 0);
+  const at::Tensor k = qkv.select(1, 1);
+#if REEL_CUDA
+  if (gpu::fits_heads(q, q_weight) && gpu::fits_heads(k, k_weight)) {
+    return gpu::qk_norms_rope_(q, k, q_weight, k_weight, rope);
+  }
+#endif
+  if (rope != nullptr) {
+    qk_norm_rope_(q, q_weight, *rope);
+    qk_norm_rope_(k, k_weight, *rope);
+  } else {
+    qk_norm_(q, q_weight);
+    qk_norm_(k, k_weight);
+  }
+}
+
 namespace plain {
 namespace {
 

@@ -28,6 +28,11 @@ void qk_norm_(at::Tensor x, const at::Tensor& weight);
 /// The same, then rotates the first rope.num_tokens() tokens of x.
 void qk_norm_rope_(at::Tensor x, const at::Tensor& weight, const Rope& rope);
 
+/// Both for the queries and keys of qkv [S, 3, A, D], each by its own weight [D]; values stay. No
+/// token is rotated if `rope` is null.
+void qk_norms_rope_(at::Tensor qkv, const at::Tensor& q_weight, const at::Tensor& k_weight,
+                    const Rope* rope);
+
 /// The plain LibTorch formulas, for any device and dtype, and the oracle of the fast ones.
 namespace plain {
 

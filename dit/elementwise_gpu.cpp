@@ -99,12 +99,16 @@ void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at:
   check_launch("layer_norm_modulate", kernels::launch_layer_norm_modulate(params, stream_of(x)));
 }
 
-void qk_norm_rope_(const at::Tensor& x, const at::Tensor& weight, const Rope* rope) {
+namespace {
+
+// `k` may be undefined.
+void launch_head_norms(const at::Tensor& x, const at::Tensor& k, const at::Tensor& weight,
+                       const at::Tensor& k_weight, const Rope* rope) {
   const kernels::HeadNormParams params = {
-      .x = x.data_ptr(),
+      .x = {x.data_ptr(), k.defined() ? k.data_ptr() : nullptr},
       .token_stride = x.stride(0),
       .head_stride = x.stride(1),
-      .weight = weight.const_data_ptr(),
+      .weight = {weight.const_data_ptr(), k.defined() ? k_weight.const_data_ptr() : nullptr},
       .cos = rope == nullptr ? nullptr : rope->cos.const_data_ptr<float>(),
       .sin = rope == nullptr ? nullptr : rope->sin.const_data_ptr<float>(),
       .num_tokens = x.size(0),
@@ -115,6 +119,17 @@ void qk_norm_rope_(const at::Tensor& x, const at::Tensor& weight, const Rope* ro
       .dtype = dtype_of(x)};
   const c10::cuda::CUDAGuard guard(x.device());
   check_launch("qk_norm_rope", kernels::launch_head_norm_rope(params, stream_of(x)));
+}
+
+}  // namespace
+
+void qk_norm_rope_(const at::Tensor& x, const at::Tensor& weight, const Rope* rope) {
+  launch_head_norms(x, {}, weight, {}, rope);
+}
+
+void qk_norms_rope_(const at::Tensor& q, const at::Tensor& k, const at::Tensor& q_weight,
+                    const at::Tensor& k_weight, const Rope* rope) {
+  launch_head_norms(q, k, q_weight, k_weight, rope);
 }
 
 }  // namespace reel::dit::gpu

@@ -31,4 +31,9 @@ void layer_norm_modulate(const at::Tensor& x, const at::Tensor& shift, const at:
 /// As qk_norm_rope_ in elementwise.h, or qk_norm_ if `rope` is null.
 void qk_norm_rope_(const at::Tensor& x, const at::Tensor& weight, const Rope* rope);
 
+/// The same for queries and keys of equal sizes and strides in one launch, which reads the angles
+/// once.
+void qk_norms_rope_(const at::Tensor& q, const at::Tensor& k, const at::Tensor& q_weight,
+                    const at::Tensor& k_weight, const Rope* rope);
+
 }  // namespace reel::dit::gpu

@@ -29,7 +29,8 @@ class Linear {
   /// The same without the bias.
   void product_into(const at::Tensor& x, at::Tensor out) const;
 
-  const at::Tensor& bias() const { return bias_; }  ///< [out]
+  const at::Tensor& weight() const { return weight_; }  ///< [out, in]
+  const at::Tensor& bias() const { return bias_; }      ///< [out]
   at::TensorOptions options() const { return weight_.options(); }
 
  private:

@@ -26,11 +26,10 @@ void SingleBlock::forward(at::Tensor tokens, const BlockContext& context, Worksp
 
   // Two products instead of the fused one: each writes where its reader wants it.
   qkv_.into(workspace.normed, workspace.qkv.flatten(1));
-  qk_norm_rope_(workspace.qkv.select(1, 0), q_norm_, context.rope);
-  qk_norm_rope_(workspace.qkv.select(1, 1), k_norm_, context.rope);
+  qk_norms_rope_(workspace.qkv, q_norm_, k_norm_, &context.rope);
   at::Tensor hidden = workspace.wide.narrow(1, width_, workspace.wide.size(1) - width_);
   linear_gelu(mlp_, workspace.normed, hidden);
-  workspace.wide.narrow(1, 0, width_).copy_(attend(workspace, context, layer));
+  attend(workspace, context, layer);
 
   add_gated_linear(linear2_, workspace.wide, gate, workspace.normed, tokens);
 }

@@ -123,26 +123,13 @@ constexpr int kHeadThreads = 256;
 constexpr int kHeadWarps = kHeadThreads / kWarp;
 constexpr int kHeadsAtOnce = 4;  // whose loads are under way together
 
-// One warp a token: all of its heads turn by the same angles. A lane holds kPerLane of D elements.
+// All heads of one token. `heads` points at the lane's elements of the first.
 template <typename T, int kPerLane>
-__global__ __launch_bounds__(kHeadThreads) void head_norm_rope_kernel(HeadNormParams params) {
+__device__ __forceinline__ void norm_and_turn(const HeadNormParams& params, T* heads,
+                                              const Pack<T, kPerLane>& weight, const float* cos,
+                                              const float* sin) {
   constexpr int kPairs = kPerLane / 2;
   constexpr int kHeadDim = kPerLane * kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t token =
-      static_cast<int64_t>(blockIdx.x) * kHeadWarps + static_cast<int>(threadIdx.x) / kWarp;
-  if (token >= params.num_tokens) return;
-  const auto weight = load<kPerLane>(static_cast<const T*>(params.weight) + lane * kPerLane);
-  float cos[kPairs];
-  float sin[kPairs];
-#pragma unroll
-  for (int pair = 0; pair < kPairs; ++pair) {
-    const int64_t angle = token * (kHeadDim / 2) + lane * kPairs + pair;
-    const bool rotated = token < params.num_rotated;
-    cos[pair] = rotated ? params.cos[angle] : 1.0F;
-    sin[pair] = rotated ? params.sin[angle] : 0.0F;
-  }
-  T* heads = static_cast<T*>(params.x) + token * params.token_stride + lane * kPerLane;
   for (int first = 0; first < params.num_heads; first += kHeadsAtOnce) {
     Pack<T, kPerLane> packs[kHeadsAtOnce];
 #pragma unroll
@@ -172,6 +159,34 @@ __global__ __launch_bounds__(kHeadThreads) void head_norm_rope_kernel(HeadNormPa
       }
       store(heads + (first + i) * params.head_stride, packs[i]);
     }
+  }
+}
+
+// One warp a token: all of its heads turn by the same angles. A lane holds kPerLane of D elements.
+template <typename T, int kPerLane>
+__global__ __launch_bounds__(kHeadThreads) void head_norm_rope_kernel(HeadNormParams params) {
+  constexpr int kPairs = kPerLane / 2;
+  constexpr int kHeadDim = kPerLane * kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int64_t token =
+      static_cast<int64_t>(blockIdx.x) * kHeadWarps + static_cast<int>(threadIdx.x) / kWarp;
+  if (token >= params.num_tokens) return;
+  float cos[kPairs];
+  float sin[kPairs];
+#pragma unroll
+  for (int pair = 0; pair < kPairs; ++pair) {
+    const int64_t angle = token * (kHeadDim / 2) + lane * kPairs + pair;
+    const bool rotated = token < params.num_rotated;
+    cos[pair] = rotated ? params.cos[angle] : 1.0F;
+    sin[pair] = rotated ? params.sin[angle] : 0.0F;
+  }
+#pragma unroll
+  for (int part = 0; part < 2; ++part) {
+    if (params.x[part] == nullptr) continue;
+    const auto weight =
+        load<kPerLane>(static_cast<const T*>(params.weight[part]) + lane * kPerLane);
+    T* heads = static_cast<T*>(params.x[part]) + token * params.token_stride + lane * kPerLane;
+    norm_and_turn<T, kPerLane>(params, heads, weight, cos, sin);
   }
 }
 

@@ -34,15 +34,15 @@ cudaError_t launch_layer_norm_modulate(const LayerNormParams& params, cudaStream
 /// `num_rotated` tokens turn by the angle of column j. In place. Addresses and strides of x and
 /// weight are multiples of 8 bytes.
 struct HeadNormParams {
-  void* x;  // [S, A, D], D contiguous
+  void* x[2];  // [S, A, D] each, D contiguous; the second may be null
   int64_t token_stride, head_stride;
-  const void* weight;   // [D]
-  const float* cos;     // [num_rotated, D / 2]
-  const float* sin;     // [num_rotated, D / 2]
-  int64_t num_tokens;   // S
-  int64_t num_rotated;  // at most S; 0: cos and sin are not read
-  int32_t num_heads;    // A
-  int32_t head_dim;     // D: 64 or 128
+  const void* weight[2];  // [D] each
+  const float* cos;       // [num_rotated, D / 2]
+  const float* sin;       // [num_rotated, D / 2]
+  int64_t num_tokens;     // S
+  int64_t num_rotated;    // at most S; 0: cos and sin are not read
+  int32_t num_heads;      // A
+  int32_t head_dim;       // D: 64 or 128
   float epsilon;
   Dtype dtype;  // of x and weight
 };

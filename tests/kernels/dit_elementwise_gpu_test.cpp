@@ -70,6 +70,31 @@ TEST_P(ElementwiseOnGpu, HeadsAreNormalisedAndImageTokensRotated) {
   }
 }
 
+TEST_P(ElementwiseOnGpu, QueriesAndKeysTogetherAreThoseOneByOne) {
+  REEL_REQUIRE_GPU();
+  constexpr int64_t kTokens = 1003;
+  for (const int64_t head_dim : {64, 128}) {
+    for (const bool rotates : {true, false}) {
+      SCOPED_TRACE(std::to_string(head_dim) + (rotates ? " rotated" : ""));
+      const at::Tensor joint = draw({kTokens, 3, 5, head_dim}, 12);
+      const at::Tensor apart = joint.clone();
+      const at::Tensor weight = draw({2, head_dim}, 13);
+      const at::Tensor angle = draw({900, head_dim / 2}, 14).to(at::kFloat);
+      const Rope rope = {angle.cos(), angle.sin()};
+      qk_norms_rope_(joint, weight[0], weight[1], rotates ? &rope : nullptr);
+      for (const int64_t part : {0, 1}) {
+        const at::Tensor x = apart.select(1, part);
+        if (rotates) {
+          qk_norm_rope_(x, weight[part], rope);
+        } else {
+          qk_norm_(x, weight[part]);
+        }
+      }
+      EXPECT_TRUE(at::equal(joint, apart));
+    }
+  }
+}
+
 TEST_P(ElementwiseOnGpu, GeluIsTheTanhApproximation) {
   REEL_REQUIRE_GPU();
   for (const int64_t columns : {8, 768, 12'288}) {

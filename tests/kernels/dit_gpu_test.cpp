@@ -45,13 +45,16 @@ at::TensorOptions gpu(at::ScalarType dtype) {
   return at::TensorOptions(dtype).device(at::kCUDA);
 }
 
-Transformer draw_transformer(const Config& config) {
+// Values are rounded to bf16 whatever their dtype.
+Transformer draw_transformer(const Config& config, at::Device device = at::kCUDA,
+                             at::ScalarType dtype = at::kBFloat16) {
   at::manual_seed(11);
   const auto table = weight_table(config);
   std::map<std::string, at::Tensor> tensors;
   for (const auto& spec : table.specs()) {
     const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
-    tensors[spec.name] = (at::randn(spec.shape) / std::sqrt(row)).to(gpu(at::kBFloat16));
+    tensors[spec.name] =
+        (at::randn(spec.shape) / std::sqrt(row)).to(at::kBFloat16).to(device, dtype);
   }
   weights::WeightStore store(std::move(tensors));
   return {config, store};
@@ -151,6 +154,28 @@ TEST_P(TransformerOnHopper, OneBlockThatSelectsAgreesWithLibTorchs) {
   EXPECT_LT(ours.density, 0.95);
   EXPECT_NEAR(ours.density, theirs.density, 2e-3);
   EXPECT_GE(reel::testing::cosine(ours.velocity, theirs.velocity), kLeastCosine);
+}
+
+// On the CPU nothing is fused in bf16: LibTorch's operators, a rounding after each.
+TEST_P(TransformerOnHopper, FusedBf16IsAsCloseToFp32AsThePlainOperators) {
+  REEL_REQUIRE_GPU();
+  const Config config = config_of(GetParam(), 2, 2);
+  const Inputs inputs = draw_inputs(config);
+  Inputs on_cpu = inputs;
+  for (at::Tensor* x : {&on_cpu.latents, &on_cpu.timestep, &*on_cpu.guidance,
+                        &on_cpu.text_states[0], &on_cpu.text_states[1], &on_cpu.text_pooled}) {
+    *x = x->cpu();
+  }
+  const at::Tensor exact =
+      run(draw_transformer(config, at::kCPU, at::kFloat), on_cpu, {}, GpuKernels::kAuto).velocity;
+  const at::Tensor plain =
+      run(draw_transformer(config, at::kCPU, at::kBFloat16), on_cpu, {}, GpuKernels::kAuto)
+          .velocity;
+  const at::Tensor fused =
+      run(draw_transformer(config), inputs, {}, GpuKernels::kAuto).velocity.cpu();
+  const double plain_error = reel::testing::relative_error(plain, exact);
+  EXPECT_GT(plain_error, 1e-4);
+  EXPECT_LE(reel::testing::relative_error(fused, exact), 2 * plain_error);
 }
 
 TEST_P(TransformerOnHopper, RepeatsGiveTheSameBits) {

@@ -125,6 +125,37 @@ TEST(Attention, AttendsToAGivenPlanAndStillScores) {
   EXPECT_THROW(attention.at_step(0)(batch.q, batch.k, batch.v, kText, 0), ShapeError);
 }
 
+// Dense, sparse, and heads of several kinds: the result lands in rows that lie apart, and nowhere
+// else.
+void expect_written_in_place(const at::TensorOptions& options) {
+  constexpr int64_t kHeadDim = 64;
+  const auto batch = draw(2);
+  const at::Tensor q = batch.q.to(options), k = batch.k.to(options), v = batch.v.to(options);
+  for (const char* rules :
+       {"[]", R"([{"mode":"xattn","tau":0.8}])",
+        R"([{"heads":"0","mode":"xattn","tau":0.5},{"heads":"2","mode":"xattn","tau":0.8}])"}) {
+    SCOPED_TRACE(rules);
+    Attention attention = sparse_attention(rules);
+    const auto want = attention.at_step(0)(q, k, v, kText, 0);
+    const at::Tensor wide = at::full({2, kTokens, kHeads * kHeadDim + 16}, 9.0, options);
+    const at::Tensor out = wide.narrow(2, 16, kHeads * kHeadDim).unflatten(2, {kHeads, kHeadDim});
+    const auto got = attention.at_step(0)(q, k, v, kText, 0, out);
+    EXPECT_EQ(got.const_data_ptr(), out.const_data_ptr());
+    EXPECT_TRUE(at::equal(out, want));
+    EXPECT_TRUE(wide.narrow(2, 0, 16).eq(9.0).all().item<bool>());
+  }
+}
+
+TEST(Attention, WritesWhereTheCallerWants) {
+  expect_written_in_place(at::kFloat);
+}
+
+TEST(AttentionGpu, WritesWhereTheCallerWants) {
+  REEL_REQUIRE_GPU();
+  expect_written_in_place(at::TensorOptions(at::kBFloat16).device(at::kCUDA));
+  expect_written_in_place(at::TensorOptions(at::kFloat).device(at::kCUDA));
+}
+
 TEST(Attention, RefusesMoreHeadsThanTheScheduleHas) {
   Attention attention = sparse_attention(R"([{"mode":"xattn"}])");
   const auto x = at::randn({1, 300, kHeads + 1, 64});
