@@ -19,7 +19,7 @@ int64_t tile_bytes(const Config& config, const LatentSize& tile, int64_t element
 int64_t joining_bytes(const TilePlan& plan);
 
 /// Both, for the largest tile of a plan: the peak of decode_tiles() if its sink keeps nothing. On
-/// an H200 within 2 % of what was allocated beside the weights (docs/kernels/vae.md).
+/// an H200 within 4 % of what was allocated beside the weights (docs/kernels/vae.md).
 int64_t decode_bytes(const Config& config, const TilePlan& plan, int64_t element_bytes);
 
 }  // namespace reel::vae
