@@ -172,7 +172,7 @@ def videos() -> None:
     video("h264.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", *comment, "-movflags", "+faststart")
     video("index_behind.mp4", "-c:v", "mpeg4", *comment)
     video("fragments.mp4", "-c:v", "mpeg4", "-movflags", "+frag_keyframe+empty_moov")
-    video("vp9.webm", "-c:v", "libvpx-vp9")
+    video("vp9.webm", "-c:v", "libvpx-vp9", "-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709")
     video("still.png", "-frames:v", "1")
 
 

@@ -129,6 +129,14 @@ TEST_F(ProgramResume, RefusesADamagedState) {
                  {"clip.state.safetensors", "the file is damaged or was changed"});
 }
 
+// Such a file says nothing about the run that made it.
+TEST_F(ProgramResume, RefusesLatentsWithoutARecord) {
+  weights::save_safetensors(video("clip.latents.safetensors"),
+                            {{"latents", at::zeros({1, 4, 2, 8, 8})}});
+  expect_refused(generate(video("clip.mp4"), {"--steps", "2", "--resume", "--quiet"}), 2,
+                 {"clip.latents.safetensors: made with other settings: it does not say which"});
+}
+
 class ProgramDecode : public ProgramTest {
  protected:
   ProgramDecode() {

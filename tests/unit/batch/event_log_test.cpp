@@ -58,5 +58,18 @@ TEST(EventLog, LosesNothingWhenProcessesWriteTogether) {
   for (const auto& [name, count] : next) EXPECT_EQ(count, kEvents) << name;
 }
 
+TEST(EventLog, SkipsLinesThatNoProcessOfOursWrites) {
+  const testing::TempFolder folder;
+  std::string lines =
+      "{\"event\": 1}\n{\"event\": \"a\", \"hash\": []}\n"
+      "{\"event\": \"b\", \"exit_code\": \"x\"}\n[\"event\"]\n"
+      "{\"event\": \"c\", \"hash\": \"0\"}\n";
+  lines.append(300'000, '[').append("\n");
+  const auto file = folder.write("events.jsonl", lines);
+  const auto events = read_events(file);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0]["event"], "c");
+}
+
 }  // namespace
 }  // namespace reel::batch

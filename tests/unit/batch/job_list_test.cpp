@@ -136,5 +136,12 @@ TEST_F(JobList, RefusesFilesThatHoldNoJobs) {
                                              HasSubstr("a.yaml: unknown kind of job file")));
 }
 
+TEST_F(JobList, RefusesTagsThatAreNestedWithoutEnd) {
+  std::string deep(300'000, '[');
+  deep.append(300'000, ']');
+  read("a.csv", "prompt,tags\na,\"{\"\"k\"\": " + deep + "}\"\n");
+  EXPECT_THAT(problems_.lines(), ElementsAre(HasSubstr("a.csv:2: tags: wrong type: got ")));
+}
+
 }  // namespace
 }  // namespace reel::batch

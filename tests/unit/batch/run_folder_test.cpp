@@ -1,8 +1,10 @@
 #include "batch/run_folder.h"
 
+#include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "media/mp4_writer.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/batch/small_job.h"
 
@@ -68,6 +70,32 @@ TEST_F(RunFolderState, KnowsVideosThatNoBatchMade) {
   Job plain = job_;
   plain.hash = "";
   write_small_video(plain, folder_.video(job_));
+  EXPECT_EQ(folder_.state(job_), VideoState::kForeign);
+}
+
+TEST_F(RunFolderState, DoesNotBelieveDamagedSidecars) {
+  write_small_video(job_, folder_.video(job_));
+  for (const std::string text : {R"({"job": {"hash": 1}})", R"({"job": []})", "{", "[]"}) {
+    testing::write_bytes(folder_.sidecar(job_), text);
+    EXPECT_EQ(folder_.state(job_), VideoState::kDone) << "as the video itself says: " << text;
+    folder_.mend_sidecar(job_);
+    EXPECT_GT(fs::file_size(folder_.sidecar(job_)), text.size());
+  }
+  testing::write_bytes(root_ / "run/run.json", R"({"date": 7})");
+  EXPECT_EQ(folder_.date().size(), std::string("2026-01-01").size());
+}
+
+// Reading, copying and showing JSON takes stack for each level of it.
+TEST_F(RunFolderState, DoesNotBelieveACommentThatIsNestedWithoutEnd) {
+  media::Mp4Writer writer(folder_.video(job_), IfExists::kReplace,
+                          {.width = 16, .height = 16, .rate = media::parse_frame_rate("24")},
+                          job_.encoder);
+  writer.write(at::full({1, 16, 16, 3}, 100, at::kByte));
+  std::string comment = "{\"job\": ";
+  comment.append(300'000, '[').append(300'000, ']').append("}");
+  writer.set_comment(comment);
+  writer.finish();
+  EXPECT_TRUE(video_metadata(folder_.video(job_)).is_null());
   EXPECT_EQ(folder_.state(job_), VideoState::kForeign);
 }
 

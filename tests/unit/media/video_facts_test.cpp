@@ -40,6 +40,32 @@ TEST(VideoFacts, YuvIsTaggedLimitedBt709) {
   }
 }
 
+// Matroska's demuxer hands the tags on as they are; the sanitizers watch how they are read.
+TEST(VideoFacts, ColoursThatNobodyKnowsAreUnknown) {
+  TempFolder folder;
+  std::string bytes = testing::read_bytes("tests/fuzz/corpus/video_facts/vp9.webm");
+  for (const char* element : {"\x55\xb1\x81", "\x55\xba\x81", "\x55\xbb\x81"}) {
+    const size_t place = bytes.find(element);
+    ASSERT_NE(place, std::string::npos);
+    bytes[place + 3] = 44;
+  }
+  testing::write_bytes(folder / "clip.webm", bytes);
+  const VideoFacts facts = read_video_facts(folder / "clip.webm");
+  EXPECT_EQ(facts.colour_primaries, "unknown");
+  EXPECT_EQ(facts.colour_transfer, "unknown");
+}
+
+TEST(VideoFacts, SamplesThatAreOnlyClaimedTakeNoMemory) {
+  TempFolder folder;
+  std::string bytes = testing::read_bytes("tests/fuzz/corpus/video_facts/fragments.mp4");
+  const size_t run = bytes.find("trun");
+  ASSERT_NE(run, std::string::npos);
+  bytes[run + 8] = 2;  // 32 million samples of 24 bytes each
+  testing::write_bytes(folder / "clip.mp4", bytes);
+  EXPECT_THAT(error_of<ConfigError>([&] { read_video_facts(folder / "clip.mp4"); }),
+              HasSubstr("clip.mp4: cannot be read as a video: Cannot allocate memory"));
+}
+
 TEST(VideoFacts, H265IsTaggedToo) {
   TempFolder folder;
   write_video(folder / "clip.mp4", moving_gradient(3, 64, 64),

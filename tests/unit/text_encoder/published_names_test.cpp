@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 #include "tests/support/draw_weights.h"
 #include "tests/support/errors.h"
@@ -134,6 +136,20 @@ TEST(LlamaConfig, ReadsOldAndNewRopeSettings) {
   EXPECT_EQ(read_llama(R"(, "rope_parameters": {"rope_type": "default", "rope_theta": 100.0})")
                 .rope_theta,
             100.0);
+}
+
+TEST(LlamaConfig, RefusesHeadsWithoutFeaturesAndSizesBeyondEveryModel) {
+  const auto error_with = [](const std::string& key, int64_t value) {
+    auto json = nlohmann::json::parse(std::string(kLlamaConfig) + "}");
+    json[key] = value;
+    return testing::error_of<WeightError>([&] {
+      LlamaConfig::read(JsonReader::parse(json.dump(), "config.json", JsonOwner::kModel));
+    });
+  };
+  EXPECT_THAT(error_with("hidden_size", 1),
+              HasSubstr("/head_dim: got 0, want an even number above 0"));
+  EXPECT_THAT(error_with("num_hidden_layers", INT64_MAX),
+              HasSubstr("/num_hidden_layers: too large"));
 }
 
 TEST(LlamaConfig, RefusesScaledRopeAndBiases) {

@@ -170,6 +170,8 @@ TEST_F(TokenizerFolder, DamagedClipFilesAreRefused) {
   const std::string merges = testing::read_bytes(folder_ / "tokenizer_2/merges.txt");
   testing::write_bytes(folder_ / "tokenizer_2/merges.txt", merges + "one\n");
   EXPECT_THAT(clip_error(), HasSubstr("is not a merge: got \"one\""));
+  testing::write_bytes(folder_ / "tokenizer_2/merges.txt", merges + "a \xe2\x82");
+  EXPECT_THAT(clip_error(), HasSubstr("is not a merge: got \"a \\xe2\\x82\""));
   testing::write_bytes(folder_ / "tokenizer_2/merges.txt", merges + "qqq zzz\n");
   EXPECT_THAT(clip_error(), HasSubstr("not in the vocabulary: \"qqq\""));
 }

@@ -66,7 +66,7 @@ TEST_F(ShardedSafetensors, RefusesATensorThatTwoShardsHold) {
 }
 
 TEST_F(ShardedSafetensors, RefusesIndicesThatLeaveTheirFolder) {
-  for (const char* name : {"../one", "/etc/passwd", "..", ".", "", "sub/one"}) {
+  for (const char* name : {"../one", "/etc/passwd", "..", ".", "", "sub/one", "one\\u001b[2J"}) {
     expect_refusal(std::string(R"({"a":")") + name + "\"}",
                    "not the name of a file in this folder");
   }
