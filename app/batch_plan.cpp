@@ -15,6 +15,7 @@
 #include "batch/text_cache.h"
 #include "core/printable.h"
 #include "pipeline/device_facts.h"
+#include "pipeline/memory_check.h"
 
 namespace reel::app {
 namespace {
@@ -287,6 +288,15 @@ const char* state_name(batch::VideoState state) {
   return "";
 }
 
+// One choice for all jobs: they share the models.
+void settle_offload(BatchPlan& plan) {
+  std::vector<pipeline::GenerationRequest> requests;
+  for (const auto& job : plan.jobs) requests.push_back(job.request);
+  if (requests.empty()) return;
+  plan.compute.offload = pipeline::settle_offload(plan.model, requests);
+  for (auto& job : plan.jobs) job.request.compute.offload = plan.compute.offload;
+}
+
 }  // namespace
 
 BatchPlan plan_batch(const ParsedFlags& flags) {
@@ -334,6 +344,7 @@ BatchPlan plan_batch(const ParsedFlags& flags, const LineReader& read) {
   if (broken) std::rethrow_exception(broken);
   plan.model = std::move(common.model->folder);
   plan.tokenizers_sha256 = std::move(common.tokenizers);
+  settle_offload(plan);
   return plan;
 }
 

@@ -162,6 +162,7 @@ media::FrameSink& ClipFiles::frames(size_t clip) {
   const media::VideoFormat format = {.width = request_.size.width,
                                      .height = request_.size.height,
                                      .rate = media::parse_frame_rate(request_.frame_rate)};
+  video_.reset();  // of an attempt that failed
   video_ = std::make_unique<VideoFiles>(paths, plan_.if_exists, format, encoder_);
   return video_->sink();
 }

@@ -31,6 +31,7 @@ class ClipFiles : public pipeline::ClipOutputs {
   void keep_latents(size_t clip, const at::Tensor& latents) override;
   void keep_state(size_t clip, pipeline::RunState state, const pipeline::RunIdentity& identity,
                   const pipeline::ClipReport& report) override;
+  bool can_start_again(size_t /*clip*/) const override { return true; }
   media::FrameSink& frames(size_t clip) override;
   void complete(size_t clip, const pipeline::RunIdentity& identity,
                 const pipeline::ClipReport& report) override;

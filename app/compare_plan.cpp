@@ -13,6 +13,7 @@
 #include "batch/job_list.h"
 #include "core/nearest_name.h"
 #include "core/printable.h"
+#include "pipeline/memory_check.h"
 
 namespace reel::app {
 namespace {
@@ -148,6 +149,19 @@ void plan_report(const std::optional<std::vector<attention::LayerHead>>& heads, 
   plan.preview_encoder = media::plan_encoder({}, size.width, size.height);
 }
 
+// One choice for all settings: they share the models.
+void settle_offload(ComparePlan& plan) {
+  std::vector<pipeline::GenerationRequest> requests;
+  for (const auto& setting : plan.settings) {
+    if (!setting.requests.empty()) requests.push_back(setting.requests.front());
+  }
+  if (requests.empty()) return;
+  const auto offload = pipeline::settle_offload(plan.model, requests);
+  for (auto& setting : plan.settings) {
+    for (auto& request : setting.requests) request.compute.offload = offload;
+  }
+}
+
 }  // namespace
 
 std::filesystem::path ComparePlan::video(size_t prompt, const CompareSetting& setting) const {
@@ -196,6 +210,7 @@ ComparePlan plan_comparison(const ParsedFlags& flags, const std::string& command
   plan.writes_report = !flags.has("--no-report");
   if (plan.writes_report) plan_report(heads, plan);
   plan.model = std::move(model->folder);
+  settle_offload(plan);
   return plan;
 }
 

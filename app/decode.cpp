@@ -16,6 +16,7 @@
 #include "core/printable.h"
 #include "core/sha256.h"
 #include "pipeline/decode.h"
+#include "pipeline/memory_use.h"
 #include "pipeline/models.h"
 #include "pipeline/run_state.h"
 #include "pipeline/stage_clock.h"
@@ -130,7 +131,8 @@ DecodePlan plan_decode(const ParsedFlags& flags) {
   problems.throw_if_any<ConfigError>("decode");
   auto state = read_finished(source);
   const auto options = decode_options(flags, source, state, problems);
-  const auto compute = choose_compute(options.compute, problems);
+  auto compute = choose_compute(options.compute, problems);
+  if (compute) compute->offload = pipeline::Offload::kModels;  // the decoder is alone
   const auto tiling = choose_vae_tiling(options.tiling, problems);
   const auto size = size_of(state);
   const auto rate = frame_rate(flags, state, model ? model->defaults : pipeline::ModelDefaults{});
@@ -154,7 +156,7 @@ DecodePlan plan_decode(const ParsedFlags& flags) {
 }
 
 // What is known of the run that made the latents, and what this one did.
-nlohmann::json metadata_of(const DecodePlan& plan, const std::string& tiles,
+nlohmann::json metadata_of(const DecodePlan& plan, const pipeline::VaeTiling& tiling,
                            const pipeline::StageTimes& times) {
   nlohmann::json metadata = plan.state.clip;
   if (metadata.is_null()) {
@@ -165,8 +167,9 @@ nlohmann::json metadata_of(const DecodePlan& plan, const std::string& tiles,
     if (frame_rate_of(metadata["request"]["fps"]) != plan.frame_rate) {
       metadata["request"]["fps"] = plan.frame_rate;
     }
-    metadata["request"]["tile_plan"] = tiles;
-    metadata["request"]["vae_tiling"] = vae_tiling_text(plan.tiling);
+    const auto latents = pipeline::latent_geometry(plan.size).latents;
+    metadata["request"]["tile_plan"] = plan_vae_tiles(tiling, latents).text();
+    metadata["request"]["vae_tiling"] = vae_tiling_text(tiling);
   }
   metadata["encoder"] = pipeline::encoder_json(plan.encoder);
   metadata["decoded_by"] = pipeline::program_json();
@@ -198,17 +201,27 @@ int run_decode(const ParsedFlags& flags, Console& console) {
   const auto decoder = run_stage("load vae", plan.compute.device, *progress, times, [&] {
     return pipeline::load_decoder(plan.model, plan.compute.device, plan.compute.vae_dtype, nullptr);
   });
-  VideoFiles video(plan.outputs.clips.front(), plan.outputs.if_exists,
-                   {.width = plan.size.width,
-                    .height = plan.size.height,
-                    .rate = media::parse_frame_rate(plan.frame_rate)},
-                   plan.encoder);
-  run_stage("decode", plan.compute.device, *progress, times, [&] {
-    pipeline::decode_video(decoder, plan.state.latents.to(plan.compute.device), tiles, video.sink(),
-                           *progress, stop);
-    return 0;
-  });
-  video.finish(metadata_of(plan, tiles.text(), times));
+  std::unique_ptr<VideoFiles> video;
+  const auto open = [&](bool /*again*/) {
+    video.reset();  // of an attempt that failed
+    video = std::make_unique<VideoFiles>(
+        plan.outputs.clips.front(), plan.outputs.if_exists,
+        media::VideoFormat{.width = plan.size.width,
+                           .height = plan.size.height,
+                           .rate = media::parse_frame_rate(plan.frame_rate)},
+        plan.encoder);
+    return &video->sink();
+  };
+  const auto decode = [&] {
+    try {
+      return pipeline::decode_retrying(decoder, plan.state.latents.to(plan.compute.device),
+                                       plan.tiling, open, *progress, stop);
+    } catch (...) {
+      pipeline::rethrow_with_advice("decode", plan.compute);
+    }
+  };
+  const auto tiling = run_stage("decode", plan.compute.device, *progress, times, decode);
+  video->finish(metadata_of(plan, tiling, times));
   progress->clip_done(plan.outputs.clips.front().video.string());
   return 0;
 }

@@ -183,8 +183,9 @@ void Examination::examine_disk() {
 void Examination::examine_model(const fs::path& folder, const weights::PartPaths& parts) {
   constexpr int kModelCode = 3;
   std::optional<weights::ModelFolder> model;
+  Problems missing;
   try {
-    model = weights::find_model_folder(folder, parts);
+    model = weights::find_model_folder(folder, parts, missing);
   } catch (const WeightError& error) {
     facts_["model"] = {{"folder", folder.string()}, {"layout", nullptr}};
     add_line("model", printable(folder.string()) + ": not usable");
@@ -193,6 +194,9 @@ void Examination::examine_model(const fs::path& folder, const weights::PartPaths
   }
   add_line("model", fmt::format("{}, {} layout", printable(model->name),
                                 weights::layout_name(model->layout)));
+  for (const auto& line : missing.lines()) {
+    add_problem(line, "docs/MODELS.md lists the files and where they go", kModelCode);
+  }
   ordered_json checks = ordered_json::array();
   for (const auto& part : pipeline::check_models(*model)) {
     checks.push_back({{"name", part.name},
@@ -203,8 +207,9 @@ void Examination::examine_model(const fs::path& folder, const weights::PartPaths
                                  ? ""
                                  : fmt::format(": {} parameters, {}", part.num_parameters,
                                                bytes_text(static_cast<double>(part.bytes)));
-    add_line("  " + part.name, (part.problem.empty() ? "fits" : "wrong") + size);
-    if (part.problem.empty()) continue;
+    const char* state = part.problem.empty() ? "fits" : part.is_missing ? "missing" : "wrong";
+    add_line("  " + part.name, state + size);
+    if (part.problem.empty() || part.is_missing) continue;
     add_problem(part.problem,
                 "fetch this part of the model again; config and weights must belong together",
                 kModelCode);

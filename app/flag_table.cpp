@@ -102,7 +102,7 @@ const std::vector<Flag>& flag_table() {
     {kSelection, kProbe, "--text-length", kOne, "N", "0", "xattn: how many of the last tokens are text"},
     {kSelection, kProbe, "--causal", kNone, "", "", "xattn: a query sees itself and earlier tokens only"},
 
-    {kVae, kBoth | kDecode, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns"},
+    {kVae, kBoth | kDecode, "--vae-tiling", kOne, "auto|on|off", "auto", "auto: the official tiles above 16 latent frames or 32 rows or columns; smaller ones only where they do not fit"},
     {kVae, kBoth | kDecode, "--vae-tile", kOne, "TILE", "official", "official, diffusers or SIZE:STRIDE:FRAMES:FRAME_STRIDE; turns tiling on"},
 
     {kEncoder, kRender | kDecode, "--codec", kOne, "h264|h265", "h264", ""},
@@ -157,8 +157,9 @@ const std::vector<Flag>& flag_table() {
     {kDevice, kModels, "--device", kOne, "auto|cpu|cuda[:N]", "auto", "auto: the first GPU, else the CPU"},
     {kDevice, kModels, "--dtype", kOne, "fp32|bf16|fp16", "fp32 on a CPU, bf16 on a GPU", "number format of the models"},
     {kDevice, kModels, "--threads", kOne, "N", "all usable cores", "CPU threads"},
-    {kDevice, kRender | kReplay, "--offload", kOne, "none|models|blocks", "none", "what waits in host memory: models outside their stage, or the transformer's blocks too"},
+    {kDevice, kRender | kReplay, "--offload", kOne, "auto|none|models|blocks", "auto", "what waits in host memory: models outside their stage, or the transformer's blocks; auto: as little as fits"},
     {kDevice, kRender | kReplay, "--use-cpu-offload", kNone, "", "", "as --offload blocks"},
+    {kDevice, kRender | kReplay, "--max-vram", kOne, "GB", "", "most that a run may take of the GPU, in 1e9 bytes"},
 
     {kMessages, kInspect | kMetrics | kCompare | kDoctor | kVbenchCheck | kVbenchScore, "--json", kNone, "", "", "print JSON"},
     {kMessages, kModels, "--progress", kOne, "auto|bar|plain|json|none", "auto", "auto: a bar on a terminal, else plain lines; json: events on stdout"},
@@ -167,7 +168,6 @@ const std::vector<Flag>& flag_table() {
     {kMessages, kModels, "--log-file", kOne, "FILE", "", "append all messages to a file"},
     {kMessages, kAll, "-h,--help", kNone, "", "", "print this"},
 
-    {"", kRender, "--max-vram", kOne, "", "", "", kLater},
     {"", kRender, "--density-maps", kOne, "", "", "", kLater},
   };
   return kFlags;

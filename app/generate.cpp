@@ -18,6 +18,7 @@ void warn_about(const ParsedFlags& flags, const GeneratePlan& plan, Console& con
                  " wide, " + std::to_string(plan.request.size.height) + " high");
   }
   for (const auto& note : plan.schedule.notes()) console.warn(note);
+  for (const auto& note : plan.memory_notes) console.warn(note);
   if (flags.text("--seed") == "random") {
     console.warn("--seed random: " + std::to_string(plan.request.seeds.front()));
   }
@@ -46,7 +47,7 @@ int run_generate(const ParsedFlags& flags, Console& console) {
     return 0;
   }
 
-  render_clips(
+  const auto metadata = render_clips(
       {.request = plan.request,
        .model = plan.model,
        .outputs = plan.outputs,
@@ -54,6 +55,12 @@ int run_generate(const ParsedFlags& flags, Console& console) {
        .job = nullptr,
        .how_to_go_on = [&](const ClipFiles::Rest& rest) { return how_to_go_on(plan, rest); }},
       mode, console);
+  if (metadata.contains("memory_bytes")) {
+    const auto& memory = metadata.at("memory_bytes");
+    console.info("memory: planned " +
+                 pipeline::gigabytes_text(memory.value("planned", int64_t{0})) + ", used " +
+                 pipeline::gigabytes_text(memory.value("used", int64_t{0})));
+  }
   return 0;
 }
 

@@ -67,19 +67,25 @@ std::string weights_text(const GeneratePlan& plan) {
   parts += bytes_of_part("vae", plan.model.vae, total);
   parts += bytes_of_part("text encoder", plan.model.text_encoder, total);
   parts += bytes_of_part("text encoder 2", plan.model.text_encoder_2, total);
-  const auto geometry = plan.request.geometry();
-  const auto need = pipeline::estimate_memory(
-      pipeline::read_transformer_config(plan.model), pipeline::read_vae_config(plan.model),
-      geometry, pipeline::plan_vae_tiles(plan.request.vae_tiling, geometry.latents),
-      plan.request.compute);
-  return fmt::format(
-      "weights    {} ({} layout), {} of files\n{}memory     at least {} ({} weights, {} "
-      "activations)\n",
-      plan.model.name, weights::layout_name(plan.model.layout),
-      bytes_text(static_cast<double>(total)), parts,
-      bytes_text(static_cast<double>(need.total_bytes())),
-      bytes_text(static_cast<double>(need.weight_bytes)),
-      bytes_text(static_cast<double>(need.activation_bytes)));
+  return fmt::format("weights    {} ({} layout), {} of files\n{}", plan.model.name,
+                     weights::layout_name(plan.model.layout),
+                     bytes_text(static_cast<double>(total)), parts);
+}
+
+std::string memory_lines(const GeneratePlan& plan) {
+  const auto& compute = plan.request.compute;
+  const auto free = pipeline::free_memory(compute);
+  // What is free differs from one moment to the next; the plan of a run that fits does not.
+  std::string verdict = "fits";
+  if (!fits(plan.memory, free)) {
+    verdict = "does not fit: " + pipeline::gigabytes_text(free.device) + " can be taken";
+  }
+  if (compute.max_vram_bytes > 0) {
+    verdict += "; --max-vram " + pipeline::gigabytes_text(compute.max_vram_bytes);
+  }
+  return fmt::format("memory     {} of {}, which {}; offload {}\n{}",
+                     pipeline::gigabytes_text(plan.memory.need_bytes()), compute.device.str(),
+                     verdict, pipeline::offload_name(compute.offload), memory_text(plan.memory));
 }
 
 }  // namespace
@@ -109,16 +115,22 @@ GeneratePlan plan_generate(const ParsedFlags& flags) {
   if (problems.empty() && model) check_noise(request, model->num_channels, problems);
   problems.throw_if_any<ConfigError>("request");
   if (broken) std::rethrow_exception(broken);
+  const auto models = pipeline::read_model_sizes(model->folder);
+  auto notes = settle_memory(models, free_memory(request.compute), request);
+  auto memory = plan_memory(models, request);
   return {.request = std::move(request),
           .model = std::move(model->folder),
           .facts = *facts,
           .schedule = std::move(*schedule),
           .outputs = std::move(outputs),
-          .encoder = std::move(encoder)};
+          .encoder = std::move(encoder),
+          .memory = std::move(memory),
+          .memory_notes = std::move(notes)};
 }
 
 std::string plan_text(const GeneratePlan& plan) {
-  std::string text = sizes_text(plan) + weights_text(plan) + "attention\n" + plan.schedule.grid();
+  std::string text = sizes_text(plan) + weights_text(plan) + memory_lines(plan) + "attention\n" +
+                     plan.schedule.grid();
   if (!text.ends_with('\n')) text += '\n';
   text += "files\n";
   for (const auto& file : plan.outputs.files()) text += "  " + file.string() + "\n";

@@ -10,6 +10,7 @@
 #include "core/printable.h"
 #include "core/strict_json.h"
 #include "pipeline/device_facts.h"
+#include "pipeline/memory_check.h"
 #include "pipeline/noise.h"
 #include "pipeline/version.h"
 
@@ -24,6 +25,7 @@ struct ReplayPlan {
   weights::ModelFolder model;
   OutputPlan outputs;
   media::EncoderPlan encoder;
+  std::vector<std::string> notes;
 };
 
 // Where the model of that name may lie.
@@ -67,6 +69,7 @@ void take_compute(const ParsedFlags& flags, RecordedRun& recorded, Problems& pro
   if (given.threads) compute.threads = given.threads;
   if (compute.device == "cpu") compute.offload.reset();  // there was a GPU then
   if (given.offload) compute.offload = given.offload;
+  if (given.max_vram) compute.max_vram = given.max_vram;
 }
 
 OutputPlan outputs_of(const ParsedFlags& flags, const fs::path& source,
@@ -89,7 +92,8 @@ ReplayPlan plan_replay(const ParsedFlags& flags) {
                   .request = {},
                   .model = {},
                   .outputs = {},
-                  .encoder = {}};
+                  .encoder = {},
+                  .notes = {}};
   auto& recorded = plan.recorded;
   take_compute(flags, recorded, problems);
   take_noise_file(flags, recorded, problems);
@@ -111,6 +115,7 @@ ReplayPlan plan_replay(const ParsedFlags& flags) {
   if (problems.empty()) check_outputs(plan.outputs, problems);
   problems.throw_if_any<ConfigError>("replay");
   plan.model = model.folder;
+  plan.notes = settle_memory(plan.model, plan.request);
   return plan;
 }
 
@@ -141,6 +146,7 @@ int run_replay(const ParsedFlags& flags, Console& console) {
   const auto identity = pipeline::identify(plan.request.compute, plan.model);
   const auto origin =
       differences_of_origin(plan.recorded.metadata, identity, pipeline::program_json());
+  for (const auto& note : plan.notes) console.warn(note);
   for (const auto& line : origin) console.warn("not as in the video: " + line);
   if (flags.has("--dry-run")) {
     console.result(plan.recorded.metadata.at("request").dump(

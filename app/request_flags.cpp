@@ -54,6 +54,7 @@ pipeline::ComputeOptions compute_options(const ParsedFlags& flags, Problems& pro
     if (options.offload) problems.add("--use-cpu-offload: cannot go with --offload");
     options.offload = "blocks";
   }
+  if (flags.takes("--max-vram")) options.max_vram = flags.number("--max-vram", problems);
   return options;
 }
 

@@ -19,7 +19,7 @@ media::EncoderOptions encoder_options(const ParsedFlags& flags, Problems& proble
 /// --checkpoint-every; 0 if it was not given. Adds a problem for less than 1.
 int64_t checkpoint_steps(const ParsedFlags& flags, Problems& problems);
 
-/// --device, --dtype and --threads.
+/// --device, --dtype, --threads, --offload and --max-vram.
 pipeline::ComputeOptions compute_options(const ParsedFlags& flags, Problems& problems);
 
 /// --vae-tiling and --vae-tile.

@@ -48,6 +48,10 @@ class ClipOutputs {
   virtual void keep_state(size_t /*clip*/, RunState /*state*/, const RunIdentity& /*identity*/,
                           const ClipReport& /*report*/) {}
 
+  /// Whether frames() may be called again for a clip whose frames were written in part: what was
+  /// written is void then.
+  virtual bool can_start_again(size_t /*clip*/) const { return false; }
+
   /// Takes the clip's frames. Its finish() is not the pipeline's to call: complete() does.
   virtual media::FrameSink& frames(size_t clip) = 0;
 

@@ -21,11 +21,29 @@ auto collect(Problems& problems, const Parse& parse) -> std::optional<decltype(p
 
 // None with a problem if the text names nothing.
 std::optional<Offload> parse_offload(const std::string& text, Problems& problems) {
-  for (const Offload value : {Offload::kNone, Offload::kModels, Offload::kBlocks}) {
+  for (const Offload value : {Offload::kNone, Offload::kModels, Offload::kBlocks, Offload::kAuto}) {
     if (text == offload_name(value)) return value;
   }
-  problems.add("--offload: unknown value: got ", printable(text), ", want none, models or blocks");
+  problems.add("--offload: unknown value: got ", printable(text),
+               ", want auto, none, models or blocks");
   return std::nullopt;
+}
+
+// 0 for no limit; none with a problem.
+std::optional<int64_t> choose_max_vram(const std::optional<double>& given, bool gpu,
+                                       Problems& problems) {
+  constexpr double kGigabyte = 1e9;
+  constexpr double kMost = 1e6;
+  if (!given) return 0;
+  if (!gpu) {
+    problems.add("--max-vram: has no effect on a CPU: got ", *given, ", want no such flag");
+    return std::nullopt;
+  }
+  if (!(*given > 0 && *given <= kMost)) {
+    problems.add("--max-vram: out of range: got ", *given, ", want gigabytes above 0");
+    return std::nullopt;
+  }
+  return static_cast<int64_t>(*given * kGigabyte);
 }
 
 }  // namespace
@@ -36,6 +54,8 @@ std::string offload_name(Offload value) {
       return "models";
     case Offload::kBlocks:
       return "blocks";
+    case Offload::kAuto:
+      return "auto";
     default:
       return "none";
   }
@@ -50,9 +70,11 @@ std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Probl
   if (!threads_fit) {
     problems.add("--threads: out of range: got ", threads, ", want 1 to ", kMostThreads);
   }
-  const auto offload = parse_offload(options.offload.value_or("none"), problems);
+  auto offload = parse_offload(options.offload.value_or("auto"), problems);
   if (!device || (options.dtype && !dtype)) return std::nullopt;
   const bool gpu = device->is_cuda();
+  if (!gpu && offload == Offload::kAuto) offload = Offload::kNone;
+  const auto max_vram = choose_max_vram(options.max_vram, gpu, problems);
   const bool offload_fits = gpu || !offload || *offload == Offload::kNone;
   if (!offload_fits) {
     problems.add("--offload: has no effect on a CPU, where the weights are in host memory anyway: ",
@@ -62,14 +84,15 @@ std::optional<ComputeChoice> choose_compute(const ComputeOptions& options, Probl
     problems.add("--dtype: fp16 is not computed on a CPU: got fp16, want fp32 or bf16");
     return std::nullopt;
   }
-  if (!threads_fit || !offload || !offload_fits) return std::nullopt;
+  if (!threads_fit || !offload || !offload_fits || !max_vram) return std::nullopt;
   const at::ScalarType chosen = dtype.value_or(gpu ? at::kBFloat16 : at::kFloat);
   const at::ScalarType vae = gpu && chosen != at::kFloat ? at::kHalf : chosen;
   return ComputeChoice{.device = *device,
                        .dtype = chosen,
                        .vae_dtype = vae,
                        .threads = static_cast<int>(threads),
-                       .offload = *offload};
+                       .offload = *offload,
+                       .max_vram_bytes = *max_vram};
 }
 
 }  // namespace reel::pipeline

@@ -10,7 +10,6 @@
 #include "pipeline/gpu_facts.h"
 
 #if REEL_CUDA
-#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 #endif
@@ -85,16 +84,6 @@ int64_t free_bytes([[maybe_unused]] at::Device device) {
   }
 #endif
   return available_host_bytes();
-}
-
-int64_t peak_device_bytes([[maybe_unused]] at::Device device) {
-#if REEL_CUDA
-  if (device.is_cuda()) {
-    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
-    return stats.allocated_bytes[0].peak;
-  }
-#endif
-  return 0;
 }
 
 }  // namespace reel::pipeline

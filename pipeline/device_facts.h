@@ -18,7 +18,4 @@ RunIdentity identify(const ComputeChoice& compute, const weights::ModelFolder& f
 /// Bytes that can be taken now: of the GPU, or of the host without swapping.
 int64_t free_bytes(at::Device device);
 
-/// Most bytes that tensors held at once on a GPU since the program started; 0 on a CPU.
-int64_t peak_device_bytes(at::Device device);
-
 }  // namespace reel::pipeline

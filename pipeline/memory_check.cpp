@@ -1,112 +1,131 @@
 #include "pipeline/memory_check.h"
 
-#include <c10/core/ScalarType.h>
-
 #include <algorithm>
-#include <cmath>
-#include <iomanip>
+#include <array>
 
 #include "core/error.h"
-#include "dit/block_places.h"
-#include "dit/block_stream.h"
-#include "dit/weight_table.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/models.h"
-#include "vae/weight_table.h"
 
 namespace reel::pipeline {
 namespace {
 
-int64_t bytes_of(at::ScalarType dtype) {
-  return static_cast<int64_t>(c10::elementSize(dtype));
+bool tries_smaller_tiles(const GenerationRequest& request) {
+  return request.vae_tiling.mode == VaeTiling::Mode::kAuto;
 }
 
-int64_t block_activation_bytes(const dit::Config& config, int64_t num_tokens,
-                               at::ScalarType dtype) {
-  const int64_t width = config.width();
-  // Stream and its normalised copy, q k v and MLP input, attention output beside GELU's.
-  const int64_t per_token = 2 * width + 3 * width + 2 * config.mlp_width + width;
-  return num_tokens * per_token * bytes_of(dtype);
+// The first that fits; kBlocks if none does.
+Offload first_that_fits(const ModelSizes& models, const FreeMemory& free,
+                        GenerationRequest request) {
+  for (const Offload offload : {Offload::kNone, Offload::kModels}) {
+    request.compute.offload = offload;
+    if (fits(plan_memory(models, request), free)) return offload;
+  }
+  return Offload::kBlocks;
 }
 
-int64_t longest(const std::vector<vae::Window>& windows) {
-  int64_t size = 0;
-  for (const auto& window : windows) size = std::max(size, window.size());
-  return size;
-}
-
-// At full resolution the decoder's last two blocks hold the most: the input, the normalised copy
-// and the output of a convolution at the width of the block before the last.
-int64_t tile_activation_bytes(const vae::Config& config, const vae::TilePlan& plan,
-                              at::ScalarType dtype) {
-  const int64_t frames = vae::num_video_frames(longest(plan.time.windows));
-  const int64_t pixels = longest(plan.rows.windows) * longest(plan.columns.windows) *
-                         vae::kSpatialRatio * vae::kSpatialRatio;
-  return 3 * frames * pixels * config.block_channels.at(1) * bytes_of(dtype);
-}
-
-std::string gigabytes(int64_t bytes) {
-  std::ostringstream text;
-  text << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / 1e9 << " GB";
-  return text.str();
-}
-
-int64_t offloaded_bytes(const dit::Config& config, const ComputeChoice& compute) {
-  if (compute.offload != Offload::kBlocks) return 0;
-  return dit::total_block_bytes(dit::block_places(config, bytes_of(compute.dtype)));
-}
-
-// On the device, slots of offloaded blocks included.
-int64_t transformer_weight_bytes(const dit::Config& config, const ComputeChoice& compute) {
-  const int64_t all = dit::weight_table(config).num_parameters() * bytes_of(compute.dtype);
-  if (compute.offload != Offload::kBlocks) return all;
-  const auto places = dit::block_places(config, bytes_of(compute.dtype));
-  return std::max<int64_t>(all - dit::total_block_bytes(places), 0) +
-         dit::kBlockSlots * dit::largest_block_bytes(places);
-}
-
-std::string hints(const ComputeChoice& compute) {
-  const bool may_offload = compute.device.is_cuda() && compute.offload != Offload::kBlocks;
-  return may_offload ? "--offload blocks, " : "";
+std::string limit_text(const ComputeChoice& compute, const FreeMemory& free) {
+  if (compute.max_vram_bytes > 0 && compute.max_vram_bytes == free.device) {
+    return "--max-vram allows " + gigabytes_text(free.device);
+  }
+  return "have " + gigabytes_text(free.device);
 }
 
 }  // namespace
 
-MemoryNeed estimate_memory(const dit::Config& transformer, const vae::Config& vae,
-                           const LatentGeometry& geometry, const vae::TilePlan& plan,
-                           const ComputeChoice& compute) {
-  const int64_t transformer_bytes = transformer_weight_bytes(transformer, compute);
-  const int64_t decoder_bytes =
-      vae::decoder_table(vae).num_parameters() * bytes_of(compute.vae_dtype);
-  const bool together = compute.offload != Offload::kModels;
-  const MemoryNeed denoising = {
-      transformer_bytes + (together ? decoder_bytes : 0),
-      block_activation_bytes(transformer, geometry.max_tokens(), compute.dtype)};
-  const MemoryNeed decoding = {decoder_bytes + (together ? transformer_bytes : 0),
-                               tile_activation_bytes(vae, plan, compute.vae_dtype)};
-  return denoising.total_bytes() > decoding.total_bytes() ? denoising : decoding;
+ModelSizes read_model_sizes(const weights::ModelFolder& folder) {
+  return {read_transformer_config(folder), read_vae_config(folder), read_llama_config(folder),
+          read_clip_text_config(folder)};
+}
+
+MemoryPlan plan_memory(const ModelSizes& models, const GenerationRequest& request) {
+  const auto geometry = request.geometry();
+  return plan_memory(models, {.geometry = geometry,
+                              .compute = request.compute,
+                              .tiles = plan_vae_tiles(request.vae_tiling, geometry.latents),
+                              .sparse = request.attention.mode != "dense",
+                              .block = request.attention.block,
+                              .stride = request.attention.stride});
+}
+
+FreeMemory free_memory(const ComputeChoice& compute) {
+  FreeMemory free = {free_bytes(compute.device), free_bytes(at::Device(at::kCPU))};
+  if (compute.max_vram_bytes > 0) free.device = std::min(free.device, compute.max_vram_bytes);
+  return free;
+}
+
+bool fits(const MemoryPlan& plan, const FreeMemory& free) {
+  return plan.need_bytes() <= free.device && plan.host_bytes <= free.host;
+}
+
+std::vector<std::string> settle_memory(const ModelSizes& models, const FreeMemory& free,
+                                       GenerationRequest& request) {
+  if (request.compute.offload == Offload::kAuto) {
+    request.compute.offload = first_that_fits(models, free, request);
+  }
+  if (!tries_smaller_tiles(request)) return {};
+  const auto plan = plan_memory(models, request);
+  if (fits(plan, free) || plan.largest().stage != "decode") return {};
+  for (const auto& tiling : smaller_tilings(request.vae_tiling, request.geometry().latents)) {
+    request.vae_tiling = tiling;
+    if (fits(plan_memory(models, request), free)) break;
+  }
+  if (tries_smaller_tiles(request)) return {};
+  return {"too little memory is free for the usual VAE tiles: --vae-tile " +
+          vae_tiling_text(request.vae_tiling) + " is used"};
+}
+
+std::vector<std::string> settle_memory(const weights::ModelFolder& folder,
+                                       GenerationRequest& request) {
+  return settle_memory(read_model_sizes(folder), free_memory(request.compute), request);
+}
+
+Offload settle_offload(const weights::ModelFolder& folder,
+                       const std::vector<GenerationRequest>& requests) {
+  if (requests.empty()) return Offload::kNone;
+  Offload most = requests.front().compute.offload;
+  if (most != Offload::kAuto) return most;
+  const auto models = read_model_sizes(folder);
+  const auto free = free_memory(requests.front().compute);
+  most = Offload::kNone;
+  for (const auto& request : requests) {
+    most = std::max(most, first_that_fits(models, free, request));
+  }
+  return most;
+}
+
+void check_memory(const GenerationRequest& request, const MemoryPlan& plan,
+                  const FreeMemory& free) {
+  if (plan.host_bytes > free.host) {
+    fail<OutOfMemory>("memory: too little is free on the host: have ", gigabytes_text(free.host),
+                      ", need ", gigabytes_text(plan.host_bytes), " beside the GPU",
+                      request.compute.offload == Offload::kBlocks ? "; try --offload models" : "");
+  }
+  if (plan.need_bytes() <= free.device) return;
+  const auto& most = plan.largest();
+  fail<OutOfMemory>("memory: too little is free on ", request.compute.device.str(), ": ",
+                    limit_text(request.compute, free), ", need ", gigabytes_text(plan.need_bytes()),
+                    " (", most.stage, ": ", gigabytes_text(most.weight_bytes), " weights, ",
+                    gigabytes_text(most.activation_bytes + most.workspace_bytes), " activations; ",
+                    gigabytes_text(plan.rounding_bytes + plan.program_bytes),
+                    " allocator and program); try ", memory_advice(request.compute, most.stage));
 }
 
 void check_memory(const GenerationRequest& request, const weights::ModelFolder& folder) {
-  const auto geometry = request.geometry();
-  const auto transformer = read_transformer_config(folder);
-  const auto need =
-      estimate_memory(transformer, read_vae_config(folder), geometry,
-                      plan_vae_tiles(request.vae_tiling, geometry.latents), request.compute);
-  const int64_t offloaded = offloaded_bytes(transformer, request.compute);
-  const int64_t free_on_host = free_bytes(at::Device(at::kCPU));
-  if (offloaded > free_on_host) {
-    fail<OutOfMemory>("memory: too little is free on the host for offloaded blocks: have ",
-                      gigabytes(free_on_host), ", need ", gigabytes(offloaded),
-                      "; try --offload models");
+  check_memory(request, plan_memory(read_model_sizes(folder), request),
+               free_memory(request.compute));
+}
+
+std::string memory_advice(const ComputeChoice& compute, const std::string& stage) {
+  std::string advice;
+  const bool helps = stage != "decode" || compute.offload != Offload::kModels;
+  if (compute.device.is_cuda() && compute.offload != Offload::kBlocks && helps) {
+    advice += "--offload blocks, ";
   }
-  const int64_t free = free_bytes(request.compute.device);
-  if (need.total_bytes() <= free) return;
-  fail<OutOfMemory>("memory: too little is free on ", request.compute.device.str(), ": have ",
-                    gigabytes(free), ", need at least ", gigabytes(need.total_bytes()), " (",
-                    gigabytes(need.weight_bytes), " weights, ", gigabytes(need.activation_bytes),
-                    " activations); try ", hints(request.compute),
-                    "fewer frames, a smaller size or --vae-tiling on");
+  if (stage == "decode") advice += "--vae-tile 128:96:16:12, ";
+  if (stage != "text") return advice + "fewer frames or a smaller size";
+  if (compute.device.is_cpu() && compute.dtype == at::kFloat) return advice + "--dtype bf16";
+  return advice + "a machine with more memory";
 }
 
 }  // namespace reel::pipeline

@@ -91,6 +91,17 @@ PartPlan plan_clip_text(const weights::ModelFolder& folder,
           text_encoder::clip_text_unused_names(match.prefix)};
 }
 
+PartCheck missing_part(const std::string& name) {
+  return {.name = name, .problem = "files are missing", .is_missing = true};
+}
+
+bool has_tokenizers(const weights::ModelFolder& folder) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(folder.tokenizer / "tokenizer.json", ignored) &&
+         std::filesystem::is_regular_file(folder.tokenizer_2 / "vocab.json", ignored) &&
+         std::filesystem::is_regular_file(folder.tokenizer_2 / "merges.txt", ignored);
+}
+
 }  // namespace
 
 dit::Config read_transformer_config(const weights::ModelFolder& folder) {
@@ -101,6 +112,14 @@ dit::Config read_transformer_config(const weights::ModelFolder& folder) {
 
 vae::Config read_vae_config(const weights::ModelFolder& folder) {
   return vae::Config::read(open_config(folder.vae));
+}
+
+text_encoder::LlamaConfig read_llama_config(const weights::ModelFolder& folder) {
+  return text_encoder::LlamaConfig::read(open_config(folder.text_encoder));
+}
+
+text_encoder::ClipTextConfig read_clip_text_config(const weights::ModelFolder& folder) {
+  return text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2));
 }
 
 double read_flow_shift(const weights::ModelFolder& folder) {
@@ -151,22 +170,28 @@ vae::Encoder load_encoder(const weights::ModelFolder& folder, at::Device device,
 
 text_encoder::Llama load_llama(const weights::ModelFolder& folder, at::Device device,
                                at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const auto config = text_encoder::LlamaConfig::read(open_config(folder.text_encoder));
+  const auto config = read_llama_config(folder);
   auto store = plan_llama(folder, config).load(device, dtype, progress);
   return {config, store};
 }
 
 text_encoder::ClipText load_clip_text(const weights::ModelFolder& folder, at::Device device,
                                       at::ScalarType dtype, const weights::LoadProgress& progress) {
-  const auto config = text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2));
+  const auto config = read_clip_text_config(folder);
   auto store = plan_clip_text(folder, config).load(device, dtype, progress);
   return {config, store};
 }
 
 std::vector<PartCheck> check_models(const weights::ModelFolder& folder) {
   std::vector<PartCheck> checks;
-  const auto add = [&](const std::string& name, const auto& plan_part) {
-    PartCheck check{name, 0, 0, {}};
+  const auto add = [&](const std::string& name, const weights::ModelPart& part,
+                       const auto& plan_part) {
+    PartCheck check{.name = name, .problem = {}};
+    const bool needs_config = &part != &folder.transformer;
+    if (part.weights.empty() || (needs_config && !part.config)) {
+      checks.push_back(missing_part(name));
+      return;
+    }
     try {
       const PartPlan plan = plan_part();
       for (const auto& file : plan.source.files()) check.bytes += file.bytes;
@@ -177,16 +202,18 @@ std::vector<PartCheck> check_models(const weights::ModelFolder& folder) {
     }
     checks.push_back(std::move(check));
   };
-  add("transformer", [&] { return plan_transformer(folder, read_transformer_config(folder)); });
-  add("vae", [&] { return plan_decoder(folder, read_vae_config(folder)); });
-  add("text encoder", [&] {
-    return plan_llama(folder, text_encoder::LlamaConfig::read(open_config(folder.text_encoder)));
-  });
-  add("CLIP text encoder", [&] {
-    return plan_clip_text(folder,
-                          text_encoder::ClipTextConfig::read(open_config(folder.text_encoder_2)));
-  });
-  PartCheck tokenizers{"tokenizers", 0, 0, {}};
+  add("transformer", folder.transformer,
+      [&] { return plan_transformer(folder, read_transformer_config(folder)); });
+  add("vae", folder.vae, [&] { return plan_decoder(folder, read_vae_config(folder)); });
+  add("text encoder", folder.text_encoder,
+      [&] { return plan_llama(folder, read_llama_config(folder)); });
+  add("CLIP text encoder", folder.text_encoder_2,
+      [&] { return plan_clip_text(folder, read_clip_text_config(folder)); });
+  if (!has_tokenizers(folder)) {
+    checks.push_back(missing_part("tokenizers"));
+    return checks;
+  }
+  PartCheck tokenizers{.name = "tokenizers", .problem = {}};
   try {
     const text_encoder::PromptTokenizer both(folder.tokenizer, folder.tokenizer_2);
   } catch (const WeightError& error) {

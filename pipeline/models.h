@@ -22,6 +22,10 @@ dit::Config read_transformer_config(const weights::ModelFolder& folder);
 /// The VAE's sizes. Throws WeightError.
 vae::Config read_vae_config(const weights::ModelFolder& folder);
 
+/// The text encoders' sizes. Throw WeightError.
+text_encoder::LlamaConfig read_llama_config(const weights::ModelFolder& folder);
+text_encoder::ClipTextConfig read_clip_text_config(const weights::ModelFolder& folder);
+
 /// The flow shift that the folder's scheduler asks for, or the published 7 if it has no scheduler.
 double read_flow_shift(const weights::ModelFolder& folder);
 
@@ -31,10 +35,12 @@ struct PartCheck {
   uint64_t bytes = 0;          ///< of its weight files
   int64_t num_parameters = 0;  ///< that are used
   std::string problem;         ///< one line or several; empty if nothing is wrong
+  bool is_missing = false;     ///< the problem is that a file of it is not there
 };
 
 /// Checks configs, the names and shapes of all tensors of the transformer, the VAE's decoder and
-/// both text encoders, and the tokenizers.
+/// both text encoders, and the tokenizers. Parts whose files are missing have that as their
+/// problem.
 std::vector<PartCheck> check_models(const weights::ModelFolder& folder);
 
 // Each loads one model onto `device` in `dtype`; `progress` may be null. Throws WeightError with

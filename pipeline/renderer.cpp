@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "attention/attention.h"
 #include "core/device.h"
 #include "core/error.h"
@@ -9,6 +11,7 @@
 #include "core/tensor_check.h"
 #include "pipeline/decode.h"
 #include "pipeline/device_facts.h"
+#include "pipeline/memory_check.h"
 #include "pipeline/models.h"
 #include "pipeline/noise.h"
 
@@ -93,13 +96,41 @@ Renderer::Renderer(const weights::ModelFolder& folder, const ComputeChoice& comp
       compute_(compute),
       progress_(progress),
       stop_(stop),
-      identity_(identify(compute, folder)) {}
+      identity_(identify(compute, folder)) {
+  limit_device_memory(compute.device, compute.max_vram_bytes);
+}
 
 // Nothing starts once a stop is asked for.
 template <typename Work>
 auto Renderer::run_stage(const std::string& name, StageTimes& times, const Work& work) {
   stop_.throw_if_requested();
-  return pipeline::run_stage(name, compute_.device, progress_, times, work);
+  start_peak(compute_.device);
+  try {
+    auto result = pipeline::run_stage(name, compute_.device, progress_, times, work);
+    add_peak(name);
+    return result;
+  } catch (...) {
+    rethrow_with_advice(name, compute_);
+  }
+}
+
+// Of stages that ran more than once the largest counts.
+void Renderer::add_peak(const std::string& stage) {
+  const StagePeak peak = read_peak(stage, compute_.device);
+  const auto known = std::find_if(peaks_.begin(), peaks_.end(),
+                                  [&](const StagePeak& other) { return other.stage == stage; });
+  if (known == peaks_.end()) {
+    peaks_.push_back(peak);
+    return;
+  }
+  known->tensor_bytes = std::max(known->tensor_bytes, peak.tensor_bytes);
+  known->reserved_bytes = std::max(known->reserved_bytes, peak.reserved_bytes);
+  known->host_bytes = std::max(known->host_bytes, peak.host_bytes);
+}
+
+MemoryPlan Renderer::memory_plan(const GenerationRequest& request) {
+  if (!sizes_) sizes_ = read_model_sizes(folder_);
+  return plan_memory(*sizes_, request);
 }
 
 weights::LoadProgress Renderer::load_progress() {
@@ -236,7 +267,11 @@ void Renderer::render(const GenerationRequest& request, size_t clip, const ClipT
     latents = denoise_clip(request, clip, texts, start, earlier.state, attention, outputs, report);
   }
   decode_clip(request, clip, latents, outputs, report);
-  report.peak_device_bytes = peak_device_bytes(compute_.device);
+  report.memory_plan = memory_plan(request);
+  report.memory_peaks = peaks_;
+  for (const auto& peak : peaks_) {
+    report.peak_device_bytes = std::max(report.peak_device_bytes, peak.tensor_bytes);
+  }
   report.peak_host_bytes = peak_host_bytes();
   for (const auto& [name, ms] : report.stages_ms) report.total_ms += ms;
   outputs.complete(clip, identity_, report);
@@ -298,12 +333,14 @@ void Renderer::decode_clip(const GenerationRequest& request, size_t clip, const 
     }));
     report.stages_ms.push_back(load_times_ms_.back());
   }
-  const auto plan = plan_vae_tiles(request.vae_tiling, request.geometry().latents);
-  report.tile_plan = plan.text();
-  run_stage("decode", report.stages_ms, [&] {
-    decode_video(*decoder_, latents, plan, outputs.frames(clip), progress_, stop_);
-    return 0;
+  const auto open = [&](bool again) {
+    return again && !outputs.can_start_again(clip) ? nullptr : &outputs.frames(clip);
+  };
+  const auto tiling = run_stage("decode", report.stages_ms, [&] {
+    return decode_retrying(*decoder_, latents, request.vae_tiling, open, progress_, stop_);
   });
+  report.vae_tiling = vae_tiling_text(tiling);
+  report.tile_plan = plan_vae_tiles(tiling, request.geometry().latents).text();
 }
 
 }  // namespace reel::pipeline

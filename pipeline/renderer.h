@@ -9,6 +9,8 @@
 #include "pipeline/clip_outputs.h"
 #include "pipeline/denoise.h"
 #include "pipeline/generation_request.h"
+#include "pipeline/memory_plan.h"
+#include "pipeline/memory_use.h"
 #include "pipeline/progress.h"
 #include "pipeline/stage_clock.h"
 #include "pipeline/stop_request.h"
@@ -81,6 +83,8 @@ class Renderer {
                           ClipReport& report);
   template <typename Work>
   auto run_stage(const std::string& name, StageTimes& times, const Work& work);
+  void add_peak(const std::string& stage);
+  MemoryPlan memory_plan(const GenerationRequest& request);
   weights::LoadProgress load_progress();
   void load_encoders(StageTimes& times);
   void read_transformer_ahead();
@@ -94,6 +98,8 @@ class Renderer {
   const StopRequest& stop_;
   RunIdentity identity_;
   StageTimes load_times_ms_;  // of the transformer and the decoder that are there
+  std::vector<StagePeak> peaks_;
+  std::optional<ModelSizes> sizes_;
   bool keeps_encoders_ = false;
   std::optional<text_encoder::TextConditioner> conditioner_;
   std::optional<weights::ReadAhead> read_ahead_;  // of the transformer, while text is encoded

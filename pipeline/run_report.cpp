@@ -47,6 +47,30 @@ json density_summary(const json& density) {
   return summary;
 }
 
+// What was planned, and what every stage really took.
+json memory_report(const ClipReport& report) {
+  json used = json::array();
+  for (const auto& peak : report.memory_peaks) {
+    used.push_back({{"stage", peak.stage},
+                    {"tensors", peak.tensor_bytes},
+                    {"reserved", peak.reserved_bytes},
+                    {"host", peak.host_bytes}});
+  }
+  return {{"planned", report.memory_plan ? memory_json(*report.memory_plan) : json()},
+          {"used", std::move(used)}};
+}
+
+// The same in two numbers: tensors on a GPU; on a CPU the whole process.
+json memory_summary(const ClipReport& report) {
+  const bool on_gpu = report.peak_device_bytes > 0;
+  json summary = {{"used", on_gpu ? report.peak_device_bytes : report.peak_host_bytes}};
+  if (report.memory_plan) {
+    const auto& plan = *report.memory_plan;
+    summary["planned"] = on_gpu ? plan.peak_tensor_bytes() : plan.need_bytes();
+  }
+  return summary;
+}
+
 }  // namespace
 
 json encoder_json(const media::EncoderPlan& encoder) {
@@ -77,6 +101,7 @@ json perf_json(const RunIdentity& identity, const ClipReport& report) {
           {"density", density_summary(report.density)},
           {"text_tokens", report.num_text_tokens},
           {"tile_plan", report.tile_plan},
+          {"memory", memory_report(report)},
           {"peak_device_bytes", report.peak_device_bytes},
           {"peak_host_bytes", report.peak_host_bytes},
           {"device", device_json(identity)}};
@@ -86,6 +111,7 @@ json metadata_json(const GenerationRequest& request, const RunIdentity& identity
                    const ClipReport& report, const json& program, const json& encoder) {
   json request_json = request.to_json(report.seed);
   request_json["tile_plan"] = report.tile_plan;
+  if (!report.vae_tiling.empty()) request_json["vae_tiling"] = report.vae_tiling;
   json metadata = {{"format", 1},
                    {"program", program},
                    {"request", std::move(request_json)},
@@ -97,6 +123,7 @@ json metadata_json(const GenerationRequest& request, const RunIdentity& identity
                    {"latents_sha256", report.latents_sha256},
                    {"density", density_summary(report.density)},
                    {"timing_ms", timing_json(report)},
+                   {"memory_bytes", memory_summary(report)},
                    {"device", device_json(identity)},
                    {"encoder", encoder},
                    {"licence", kLicence}};

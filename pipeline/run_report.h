@@ -12,6 +12,8 @@
 #include "attention/threshold_table.h"
 #include "media/encoder_plan.h"
 #include "pipeline/generation_request.h"
+#include "pipeline/memory_plan.h"
+#include "pipeline/memory_use.h"
 #include "pipeline/progress.h"
 #include "weights/tensor_source.h"
 
@@ -48,6 +50,9 @@ struct ClipReport {
   nlohmann::json attention_kernels;             ///< Statistics::kernels_json()
   nlohmann::json attention_times;               ///< Statistics::times_json()
   std::string tile_plan;                        ///< TilePlan::text() of what ran
+  std::string vae_tiling;                       ///< vae_tiling_text() of what ran
+  std::optional<MemoryPlan> memory_plan;        ///< none if it was not made
+  std::vector<StagePeak> memory_peaks;          ///< of the stages of this process, by name
   int64_t num_text_tokens = 0;                  ///< L
   int64_t peak_device_bytes = 0;                ///< 0 on a CPU
   int64_t peak_host_bytes = 0;                  ///< largest resident size of the process so far

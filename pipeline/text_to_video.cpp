@@ -111,9 +111,8 @@ struct TextToVideo::State {
       : compute_options(options),
         compute(compute_of(options)),
         model(read_known_model(folder, {})),
-        renderer(model.folder, compute, progress, stop) {
-    if (encoders == TextEncoders::kKeep) renderer.keep_text_encoders();
-  }
+        keeps_encoders(encoders == TextEncoders::kKeep),
+        renderer(new_renderer()) {}
 
   // The whole request and what its schedule adjusted; adds every problem.
   GenerationRequest request_of(const ClipOptions& clip, Problems& problems,
@@ -135,9 +134,22 @@ struct TextToVideo::State {
     const CallbackScope scope(progress, callback);
     for (const auto& note : notes) progress.warn(note);
     // What is loaded already is no longer among the free memory.
-    if (!has_loaded) check_memory(request, model.folder);
-    has_loaded = true;
-    generate(request, renderer, outputs);
+    GenerationRequest settled = request;
+    if (!has_loaded) {
+      for (const auto& note : settle_memory(model.folder, settled)) progress.warn(note);
+      check_memory(settled, model.folder);
+      compute.offload = settled.compute.offload;
+      renderer = new_renderer();
+      has_loaded = true;
+    }
+    settled.compute = compute;
+    generate(settled, *renderer, outputs);
+  }
+
+  std::unique_ptr<Renderer> new_renderer() {
+    auto made = std::make_unique<Renderer>(model.folder, compute, progress, stop);
+    if (keeps_encoders) made->keep_text_encoders();
+    return made;
   }
 
   ComputeOptions compute_options;
@@ -145,7 +157,8 @@ struct TextToVideo::State {
   KnownModel model;
   CallbackProgress progress;
   StopRequest stop;  // never asked: the callback cancels
-  Renderer renderer;
+  bool keeps_encoders;
+  std::unique_ptr<Renderer> renderer;  // made again when the first clip has decided on offloading
   bool has_loaded = false;
 };
 

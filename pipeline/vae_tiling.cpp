@@ -1,6 +1,31 @@
 #include "pipeline/vae_tiling.h"
 
+#include <algorithm>
+#include <array>
+
 namespace reel::pipeline {
+namespace {
+
+// From the published one down; below, neighbours would hardly see each other.
+constexpr std::array kLadder = {
+    vae::kOfficialTiling,
+    vae::Tiling{.size = 256, .stride = 192, .frames = 32, .frame_stride = 24},
+    vae::kDiffusersTiling,
+    vae::Tiling{.size = 192, .stride = 144, .frames = 16, .frame_stride = 12},
+    vae::Tiling{.size = 128, .stride = 96, .frames = 16, .frame_stride = 12},
+};
+
+int64_t longest(const vae::AxisPlan& axis) {
+  int64_t size = 0;
+  for (const auto& window : axis.windows) size = std::max(size, window.size());
+  return size;
+}
+
+int64_t largest_tile(const vae::TilePlan& plan) {
+  return longest(plan.time) * longest(plan.rows) * longest(plan.columns);
+}
+
+}  // namespace
 
 std::optional<VaeTiling> choose_vae_tiling(const VaeTilingOptions& options, Problems& problems) {
   VaeTiling tiling;
@@ -38,6 +63,19 @@ vae::TilePlan plan_vae_tiles(const VaeTiling& tiling, const vae::LatentSize& siz
       break;
   }
   return vae::plan_automatically(size);
+}
+
+std::vector<VaeTiling> smaller_tilings(const VaeTiling& tiling, const vae::LatentSize& size) {
+  std::vector<VaeTiling> smaller;
+  int64_t last = largest_tile(plan_vae_tiles(tiling, size));
+  for (const auto& tiles : kLadder) {
+    const VaeTiling next = {.mode = VaeTiling::Mode::kOn, .tiles = tiles};
+    const int64_t tile = largest_tile(plan_vae_tiles(next, size));
+    if (tile >= last) continue;
+    smaller.push_back(next);
+    last = tile;
+  }
+  return smaller;
 }
 
 std::string vae_tiling_text(const VaeTiling& tiling) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/problems.h"
 #include "pipeline/clip_options.h"
@@ -25,6 +26,10 @@ std::optional<VaeTiling> choose_vae_tiling(const VaeTilingOptions& options, Prob
 
 /// The tiles of latents of `size`.
 vae::TilePlan plan_vae_tiles(const VaeTiling& tiling, const vae::LatentSize& size);
+
+/// Tilings whose largest tile is smaller than that of `tiling` for latents of `size`, the largest
+/// first: what to try when memory is short. Smaller tiles change pixels where they are blended.
+std::vector<VaeTiling> smaller_tilings(const VaeTiling& tiling, const vae::LatentSize& size);
 
 /// "auto", "off" or the tile as --vae-tile reads it.
 std::string vae_tiling_text(const VaeTiling& tiling);

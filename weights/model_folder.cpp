@@ -82,6 +82,8 @@ std::string joined(const Names& names) {
 // Collects the paths of a model, and what is not where it should be.
 class Finder {
  public:
+  explicit Finder(Problems& problems) : problems_(problems) {}
+
   // A part in its own folder.
   ModelPart find(const fs::path& folder, const Names& weights, bool needs_config) {
     ModelPart part;
@@ -110,8 +112,12 @@ class Finder {
       }
       return find(path, names, needs_config);
     }
-    if (!is_file(path)) miss(path.parent_path(), path.filename().string());
-    ModelPart part{if_there(path.parent_path() / "config.json"), path};
+    ModelPart part{if_there(path.parent_path() / "config.json"), {}};
+    if (is_file(path)) {
+      part.weights = path;
+    } else {
+      miss(path.parent_path(), path.filename().string());
+    }
     if (needs_config && !part.config) miss(path.parent_path(), "config.json");
     return part;
   }
@@ -139,14 +145,12 @@ class Finder {
     return folder;
   }
 
-  const Problems& problems() const { return problems_; }
-
  private:
   void miss(const fs::path& folder, const std::string& name) {
     problems_.add((folder / name).string(), ": missing");
   }
 
-  Problems problems_;
+  Problems& problems_;
 };
 
 // The folder that holds the parts, and its layout.
@@ -173,10 +177,18 @@ std::string layout_name(Layout layout) {
 }
 
 ModelFolder find_model_folder(const fs::path& folder, const PartPaths& elsewhere) {
+  Problems problems;
+  ModelFolder model = find_model_folder(folder, elsewhere, problems);
+  problems.throw_if_any<WeightError>(folder.string());
+  return model;
+}
+
+ModelFolder find_model_folder(const fs::path& folder, const PartPaths& elsewhere,
+                              Problems& problems) {
   const auto [root, layout] = detect(folder);
   if (layout == Layout::kDiffusers) check_diffusers_index(root / "model_index.json");
   const LayoutPlaces& places = places_of(layout);
-  Finder finder;
+  Finder finder(problems);
   ModelFolder model;
   model.layout = layout;
   model.name = name_of(folder);
@@ -194,7 +206,6 @@ ModelFolder find_model_folder(const fs::path& folder, const PartPaths& elsewhere
                                             {"vocab.json", "merges.txt"});
   model.scheduler = if_there(root / "scheduler" / "scheduler_config.json");
   model.defaults = if_there(folder / "sparsereel.json");
-  finder.problems().throw_if_any<WeightError>(folder.string());
   return model;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/problems.h"
 #include "weights/tensor_source.h"
 
 namespace reel::weights {
@@ -50,6 +51,12 @@ struct PartPaths {
 /// hunyuan-video-t2v-720p in it or in its "ckpts", as Tencent does. `elsewhere` goes first.
 /// Throws WeightError with all missing files at once, or naming the class if it is another model.
 ModelFolder find_model_folder(const std::filesystem::path& folder, const PartPaths& elsewhere = {});
+
+/// The same with missing files as `problems`: what there is is returned, a part without weight
+/// files with an empty path. Throws WeightError where there is no model folder at all, or one of
+/// another model.
+ModelFolder find_model_folder(const std::filesystem::path& folder, const PartPaths& elsewhere,
+                              Problems& problems);
 
 /// Opens the weights of a part: one safetensors file, an index with its shards, or a .pt archive.
 TensorSource open_part(const ModelPart& part);

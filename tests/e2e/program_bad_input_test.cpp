@@ -164,6 +164,7 @@ std::vector<BadInput> request_cases() {
        }},
       {"cuda where no GPU is", 2, flags({"--device", "cuda"})},
       {"offloading on a CPU", 2, flags({"--device", "cpu", "--offload", "blocks"})},
+      {"a limit of GPU memory on a CPU", 2, flags({"--device", "cpu", "--max-vram", "24"})},
   };
 }
 

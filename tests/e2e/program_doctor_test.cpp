@@ -58,6 +58,26 @@ TEST_F(ProgramDoctor, NamesMissingFilesAndWhatToDo) {
   EXPECT_EQ(run_program({"doctor", "--model", (folder_ / "none").string()}).exit_code, 3);
 }
 
+TEST_F(ProgramDoctor, ExaminesTheOtherPartsWhereFilesAreMissing) {
+  const auto broken = model_to_break();
+  std::filesystem::remove(broken / "vae/diffusion_pytorch_model.safetensors");
+  const auto file = broken / "text_encoder_2/config.json";
+  auto config = json::parse(std::ifstream(file));
+  config["hidden_size"] = 2 * config["hidden_size"].get<int>();
+  std::ofstream(file) << config.dump();
+  const auto run = run_program({"doctor", "--model", broken.string(), "--json"});
+  EXPECT_EQ(run.exit_code, 3);
+  const auto facts = json::parse(run.out);
+  const auto parts = facts["model"]["parts"];
+  ASSERT_EQ(parts.size(), 5U);
+  EXPECT_EQ(parts[0]["problem"], "") << "the transformer is whole";
+  EXPECT_GT(parts[0]["parameters"], 0);
+  EXPECT_THAT(parts[1]["problem"].get<std::string>(), HasSubstr("missing"));
+  EXPECT_THAT(parts[3]["problem"].get<std::string>(), HasSubstr("wrong shape"));
+  EXPECT_THAT(facts["findings"].dump(), AllOf(HasSubstr("vae/diffusion_pytorch_model.safetensors"),
+                                              HasSubstr("wrong shape")));
+}
+
 TEST_F(ProgramDoctor, FindsWeightsThatDoNotFitTheirConfig) {
   const auto broken = model_to_break();
   const auto file = broken / "transformer/config.json";

@@ -187,6 +187,22 @@ TEST_F(ProgramGenerate, DryRunIsDoneWithoutMemoryForTheModel) {
   EXPECT_EQ(run.exit_code, 0) << run.err;
   // The default of five dense steps does not fit two: that is said, not hidden.
   EXPECT_THAT(run.err, HasSubstr("dense"));
+  EXPECT_THAT(run.out, HasSubstr("of cpu, which fits; offload none"));
+}
+
+TEST_F(ProgramGenerate, RefusesWhatCannotFitBeforeItLoadsAnything) {
+  std::vector<std::string> huge = {"generate", "--model",  model(), "-p",   "a",
+                                   "-W",       "8192",     "-H",    "8192", "--frames",
+                                   "2049",     "--device", "cpu",   "-o",   folder_ / "clip.mp4"};
+  const auto refused = run_program(huge);
+  EXPECT_EQ(refused.exit_code, 4) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("memory: too little is free on cpu: have "));
+  EXPECT_THAT(refused.err, HasSubstr("; try fewer frames or a smaller size"));
+  EXPECT_TRUE(folder_.names().empty());
+  huge.push_back("--dry-run");
+  const auto planned = run_program(huge);
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_THAT(planned.out, HasSubstr("of cpu, which does not fit: "));
 }
 
 TEST_F(ProgramGenerate, TellsItsProgressInJsonLines) {

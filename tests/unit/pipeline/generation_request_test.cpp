@@ -129,7 +129,7 @@ TEST(GenerationRequest, RefusesToOffloadWhereThereIsNoGpu) {
   }
   options.compute.offload = "some";
   EXPECT_THAT(make(options).problems,
-              ElementsAre("--offload: unknown value: got some, want none, models or blocks"));
+              ElementsAre("--offload: unknown value: got some, want auto, none, models or blocks"));
 }
 
 TEST(GenerationRequest, RefusesNumbersThatAreNotFinite) {

@@ -50,10 +50,10 @@ TEST(Metadata, HasExactlyTheDocumentedKeys) {
       metadata_json(request, identity(), report(), {{"name", "sparsereel"}}, {{"codec", "h264"}});
   std::vector<std::string> keys;
   for (const auto& [key, value] : metadata.items()) keys.push_back(key);
-  EXPECT_THAT(keys,
-              UnorderedElementsAre("format", "program", "request", "request_hash", "attention",
-                                   "attention_kernels", "model", "noise_sha256", "latents_sha256",
-                                   "density", "timing_ms", "device", "encoder", "licence"));
+  EXPECT_THAT(keys, UnorderedElementsAre("format", "program", "request", "request_hash",
+                                         "attention", "attention_kernels", "model", "noise_sha256",
+                                         "latents_sha256", "density", "timing_ms", "memory_bytes",
+                                         "device", "encoder", "licence"));
   EXPECT_EQ(metadata["format"], 1);
   EXPECT_EQ(metadata["request"]["prompt"], "a \"cat\"");
   EXPECT_EQ(metadata["request"]["seed"], 7);
