@@ -15,7 +15,7 @@
 #include "core/device.h"
 #include "core/printable.h"
 #include "core/sha256.h"
-#include "pipeline/decode.h"
+#include "pipeline/decode_retrying.h"
 #include "pipeline/memory_use.h"
 #include "pipeline/models.h"
 #include "pipeline/run_state.h"

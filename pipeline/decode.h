@@ -4,12 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
-
 #include "media/frame_sink.h"
 #include "pipeline/progress.h"
 #include "pipeline/stop_request.h"
-#include "pipeline/vae_tiling.h"
 #include "vae/decoder.h"
 #include "vae/tile_plan.h"
 
@@ -22,16 +19,5 @@ namespace reel::pipeline {
 /// the sink throws; Interrupted between tiles and frames.
 void decode_video(const vae::Decoder& decoder, const at::Tensor& latents, const vae::TilePlan& plan,
                   media::FrameSink& sink, Progress& progress, const StopRequest& stop);
-
-/// Opens where the frames of an attempt go. `again`: an earlier attempt wrote some, which are void
-/// now; null if that cannot be.
-using OpenSink = std::function<media::FrameSink*(bool again)>;
-
-/// decode_video() in the tiles of `tiling`, and if memory runs out, with the next smaller ones
-/// (smaller_tilings()), which the progress is told, until none is left. Returns the tiling that it
-/// took. Throws as decode_video() does, and OutOfMemory.
-VaeTiling decode_retrying(const vae::Decoder& decoder, const at::Tensor& latents,
-                          const VaeTiling& tiling, const OpenSink& open, Progress& progress,
-                          const StopRequest& stop);
 
 }  // namespace reel::pipeline

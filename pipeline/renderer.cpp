@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/tensor_check.h"
-#include "pipeline/decode.h"
+#include "pipeline/decode_retrying.h"
 #include "pipeline/device_facts.h"
 #include "pipeline/memory_check.h"
 #include "pipeline/models.h"
