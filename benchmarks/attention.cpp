@@ -2,7 +2,6 @@
 // variants of the kernel, on random block masks and on the synthetic mixture with scoring and
 // selection.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -298,7 +297,6 @@ void add_flags(CLI::App& app, Flags& flags) {
 }
 
 void run(const Flags& flags) {
-  const c10::InferenceMode inference;
   const Stopwatch watch;
   std::vector<AttentionCase> cases;
   if (!flags.preset.empty()) {
@@ -328,14 +326,7 @@ int main_with(int argc, char** argv) {
   Flags flags;
   CLI::App app("Attention on a GPU against cuDNN's dense attention");
   add_flags(app, flags);
-  CLI11_PARSE(app, argc, argv);
-  try {
-    run(flags);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "attention: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("attention", app, argc, argv, [&] { run(flags); });
 }
 
 }  // namespace

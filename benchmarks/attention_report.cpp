@@ -10,6 +10,7 @@
 #include <fstream>
 #include <utility>
 
+#include "benchmarks/timed_runs.h"
 #include "core/error.h"
 
 namespace reel::benchmarks {
@@ -123,12 +124,7 @@ void AttentionReport::leave_out(const AttentionCase& test, const std::string& wh
 }
 
 void AttentionReport::write() const {
-  if (path_.empty()) return;
-  std::FILE* file = std::fopen(path_.c_str(), "w");
-  if (file == nullptr) fail<IoError>("--json: cannot write ", path_);
-  const std::string text = report_.dump(1);
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed: ", path_);
+  write_report(path_, report_);
 }
 
 }  // namespace reel::benchmarks

@@ -1,7 +1,6 @@
 // The transformer's element-wise kernels at the sizes of a 13B step: milliseconds, and GB/s beside
 // those of a plain copy. Products with an epilogue stand beside product and pass apart.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -12,7 +11,6 @@
 #include "attention/time_point.h"
 #include "benchmarks/drawn_step.h"
 #include "benchmarks/timed_runs.h"
-#include "core/error.h"
 #include "dit/elementwise.h"
 #include "dit/elementwise_gpu.h"
 #include "dit/fused_linear.h"
@@ -151,17 +149,11 @@ class Elementwise {
   }
 
   void write_json() const {
-    if (flags_.json.empty()) return;
-    const std::string text = nlohmann::json{
-        {"format", 1},
-        {"benchmark", "elementwise"},
-        {"tokens", num_tokens_},
-        {"width", config_.width()},
-        {"rows", rows_}}.dump(1);
-    std::FILE* file = std::fopen(flags_.json.c_str(), "w");
-    if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
-    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+    write_report(flags_.json, {{"format", 1},
+                               {"benchmark", "elementwise"},
+                               {"tokens", num_tokens_},
+                               {"width", config_.width()},
+                               {"rows", rows_}});
   }
 
   Flags flags_;
@@ -179,15 +171,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--repeats", flags.repeats)->check(CLI::PositiveNumber);
   app.add_flag("!--no-plain", flags.plain, "leave out LibTorch's formulas");
   app.add_option("--json", flags.json, "file for all figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const c10::InferenceMode inference;
-    Elementwise(flags).run();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "elementwise: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("elementwise", app, argc, argv, [&] { Elementwise(flags).run(); });
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 // no attention pattern to find. Encoding needs FFmpeg, which this program does without: give it
 // what benchmarks/video_encode measured.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 
 #include <algorithm>
@@ -302,15 +301,7 @@ int main_with(int argc, char** argv) {
   app.add_flag("!--no-text", flags.text, "leave out the text encoders");
   app.add_flag("!--no-vae", flags.vae, "leave out decoding");
   app.add_option("--json", flags.json, "file for all figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const c10::InferenceMode inference;
-    FullVideo(flags).run();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "full_video: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("full_video", app, argc, argv, [&] { FullVideo(flags).run(); });
 }
 
 }  // namespace

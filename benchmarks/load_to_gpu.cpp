@@ -5,7 +5,6 @@
 // The file is in the diffusers layout and in memory only, as a file that has just been read is:
 // this measures the program and the bus, not a disk.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -220,17 +219,12 @@ class LoadToGpu {
   }
 
   void write_json() {
-    if (flags_.json.empty()) return;
     report_.update({{"format", 1},
                     {"benchmark", "load_to_gpu"},
                     {"file_GB", file_.gigabytes()},
                     {"tensors", recipes_.size()},
                     {"cores", num_usable_cores()}});
-    std::FILE* file = std::fopen(flags_.json.c_str(), "w");
-    if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
-    const std::string text = report_.dump(1);
-    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+    write_report(flags_.json, report_);
   }
 
   Stopwatch watch_;
@@ -251,15 +245,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--repeats", flags.repeats)->check(CLI::PositiveNumber);
   app.add_option("--device", flags.device, "cuda, or cpu to try it");
   app.add_option("--json", flags.json, "file for all figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const c10::InferenceMode inference;
-    LoadToGpu(flags).run();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "load_to_gpu: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("load_to_gpu", app, argc, argv, [&] { LoadToGpu(flags).run(); });
 }
 
 }  // namespace

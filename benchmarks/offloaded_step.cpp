@@ -2,7 +2,6 @@
 // in host memory: time, memory, and the same again where LibTorch may not take more than a smaller
 // GPU has.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <cuda_runtime_api.h>
 
@@ -165,20 +164,14 @@ class OffloadedStep {
   }
 
   void write_json() const {
-    if (flags_.json.empty()) return;
-    const std::string text = nlohmann::json{
-        {"format", 1},
-        {"benchmark", "offloaded_step"},
-        {"image_tokens", grid_of(flags_.shape).num_tokens()},
-        {"text_tokens", flags_.shape.text_tokens},
-        {"double_blocks", flags_.shape.num_double_blocks},
-        {"single_blocks", flags_.shape.num_single_blocks},
-        {"density", flags_.density},
-        {"rows", rows_}}.dump(1);
-    std::FILE* file = std::fopen(flags_.json.c_str(), "w");
-    if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
-    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+    write_report(flags_.json, {{"format", 1},
+                               {"benchmark", "offloaded_step"},
+                               {"image_tokens", grid_of(flags_.shape).num_tokens()},
+                               {"text_tokens", flags_.shape.text_tokens},
+                               {"double_blocks", flags_.shape.num_double_blocks},
+                               {"single_blocks", flags_.shape.num_single_blocks},
+                               {"density", flags_.density},
+                               {"rows", rows_}});
   }
 
   Stopwatch watch_;
@@ -202,15 +195,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--dense-repeats", flags.dense_repeats)->check(CLI::PositiveNumber);
   app.add_option("--cap", flags.cap_gb, "GB that LibTorch may take in the last part; 0: leave out");
   app.add_option("--json", flags.json, "file for all figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const c10::InferenceMode inference;
-    OffloadedStep(flags).run();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "offloaded_step: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("offloaded_step", app, argc, argv, [&] { OffloadedStep(flags).run(); });
 }
 
 }  // namespace

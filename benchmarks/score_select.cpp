@@ -1,7 +1,6 @@
 // Score and select alone on the synthetic mixture, for every way to walk the tiles that is asked
 // for: milliseconds, TFLOP/s, density, recall.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -126,7 +125,6 @@ attention::kernels::ScoreTuning parse_tuning(const std::string& text) {
 }
 
 void run(const Flags& flags) {
-  const c10::InferenceMode inference;
   const Inputs inputs = draw(flags);
   const BlockGrid grid = {.num_tokens = inputs.q.size(0),
                           .text_length = flags.text_length,
@@ -178,14 +176,7 @@ int main_with(int argc, char** argv) {
   app.add_flag("--select-by-block", flags.select_by_block,
                "select by the kernel of long sequences");
   app.add_flag("--dense", flags.dense, "cuDNN's dense attention too");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    run(flags);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "score_select: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("score_select", app, argc, argv, [&] { run(flags); });
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 // Weights are random and drawn on the GPU. The plan of "given" is the one that the synthetic
 // mixture of queries and keys has at --density; scoring and selection run and count all the same.
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -15,7 +14,6 @@
 #include "benchmarks/measured_step.h"
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
-#include "core/error.h"
 #include "core/stopwatch.h"
 #include "dit/transformer.h"
 
@@ -104,21 +102,15 @@ class StepSplit {
   }
 
   void write_json() const {
-    if (flags_.json.empty()) return;
-    const std::string text = nlohmann::json{
-        {"format", 1},
-        {"benchmark", "step_split"},
-        {"image_tokens", grid_of(flags_.shape).num_tokens()},
-        {"text_tokens", flags_.shape.text_tokens},
-        {"double_blocks", flags_.shape.num_double_blocks},
-        {"single_blocks", flags_.shape.num_single_blocks},
-        {"heads", config_.num_heads},
-        {"head_dim", config_.head_dim},
-        {"rows", rows_}}.dump(1);
-    std::FILE* file = std::fopen(flags_.json.c_str(), "w");
-    if (file == nullptr) fail<IoError>("--json: cannot write ", flags_.json);
-    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-    if (std::fclose(file) != 0 || !written) fail<IoError>("--json: write failed");
+    write_report(flags_.json, {{"format", 1},
+                               {"benchmark", "step_split"},
+                               {"image_tokens", grid_of(flags_.shape).num_tokens()},
+                               {"text_tokens", flags_.shape.text_tokens},
+                               {"double_blocks", flags_.shape.num_double_blocks},
+                               {"single_blocks", flags_.shape.num_single_blocks},
+                               {"heads", config_.num_heads},
+                               {"head_dim", config_.head_dim},
+                               {"rows", rows_}});
   }
 
   static constexpr double kSmallShare = 5e-4;  // of a step; operators below are not printed
@@ -142,15 +134,7 @@ int main_with(int argc, char** argv) {
   app.add_option("--modes", flags.modes, "given, selected, dense, cudnn")->delimiter(',');
   app.add_flag("--kernel-names", flags.kernel_names, "profile each mode once more");
   app.add_option("--json", flags.json, "file for all figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
-    const c10::InferenceMode inference;
-    StepSplit(flags).run();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "step_split: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return run_program("step_split", app, argc, argv, [&] { StepSplit(flags).run(); });
 }
 
 }  // namespace

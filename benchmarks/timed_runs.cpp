@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 
 #include "core/error.h"
@@ -51,7 +52,6 @@ void print_text(const std::string& name, const RunFlags& flags, const HotPath& p
 void measure(const std::string& name, const RunFlags& flags,
              const std::function<HotPath()>& prepare) {
   at::set_num_threads(flags.threads);
-  const c10::InferenceMode inference;
   const HotPath path = prepare();
   path.run();
   if (flags.paced) {
@@ -75,18 +75,32 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
 
 }  // namespace
 
-int run_benchmark(const std::string& name, CLI::App& app, RunFlags& flags, int argc, char** argv,
-                  const std::function<HotPath()>& prepare) {
-  keep_freed_memory();  // as the program does
-  add_run_flags(app, flags);
+int run_program(const std::string& name, CLI::App& app, int argc, char** argv,
+                const std::function<void()>& work) {
   CLI11_PARSE(app, argc, argv);
   try {
-    measure(name, flags, prepare);
-  } catch (const Error& error) {
+    const c10::InferenceMode inference;
+    work();
+  } catch (const std::exception& error) {
     std::cerr << name << ": " << error.what() << '\n';
     return 1;
   }
   return 0;
+}
+
+void write_report(const std::string& file, const nlohmann::json& report) {
+  if (file.empty()) return;
+  std::ofstream out(file);
+  out << report.dump(1);
+  out.close();
+  if (!out) fail<IoError>("--json: cannot write ", file);
+}
+
+int run_benchmark(const std::string& name, CLI::App& app, RunFlags& flags, int argc, char** argv,
+                  const std::function<HotPath()>& prepare) {
+  keep_freed_memory();  // as the program does
+  add_run_flags(app, flags);
+  return run_program(name, app, argc, argv, [&] { measure(name, flags, prepare); });
 }
 
 double median(std::vector<double> values) {

@@ -1,4 +1,5 @@
-// What all benchmark programs share: flags, warm-up, repetition, pacing by a peer, the report.
+// What all benchmark programs share: how they run and fail, flags, warm-up, repetition, pacing by a
+// peer, the report.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,7 +11,15 @@
 
 namespace reel::benchmarks {
 
-/// Flags of every benchmark: --device, --dtype, --threads, --repeats, --paced, --json.
+/// Parses the command line and runs `work`, for inference alone. Returns the exit code; errors go
+/// to standard error, behind `name`.
+int run_program(const std::string& name, CLI::App& app, int argc, char** argv,
+                const std::function<void()>& work);
+
+/// Writes `report` to `file`, or nothing if that is empty. Throws IoError.
+void write_report(const std::string& file, const nlohmann::json& report);
+
+/// Flags of a benchmark of one hot path: --device, --dtype, --threads, --repeats, --paced, --json.
 struct RunFlags {
   std::string device = "cpu";
   std::string dtype = "fp32";
@@ -27,15 +36,15 @@ struct HotPath {
   std::map<std::string, double> amounts;  ///< work of one run, in units of 1e9: {"GB", 0.5}
 };
 
-/// Adds RunFlags to `app`, parses the command line, sets the threads, calls `prepare`, runs it once
-/// to warm up and then
-/// --repeats times, and prints the median with the rates of all amounts, or with --json one object:
+/// Adds RunFlags to `app` and runs it as run_program() does: sets the threads, calls `prepare`,
+/// runs it once to warm up and then --repeats times, and prints the median with the rates of all
+/// amounts, or with --json one object:
 /// {"format":1,"benchmark":name, ..facts.., "ms":[..],"median_ms":..,"GB_per_s":..}.
 ///
 /// --paced lets a peer run in turn with this one: after the warm-up it prints "ready", then for
 /// every line on standard input runs once and prints that run's milliseconds.
 ///
-/// Returns the exit code; errors go to standard error.
+/// Returns the exit code.
 int run_benchmark(const std::string& name, CLI::App& app, RunFlags& flags, int argc, char** argv,
                   const std::function<HotPath()>& prepare);
 
