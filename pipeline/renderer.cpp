@@ -141,16 +141,12 @@ weights::LoadProgress Renderer::load_progress() {
 }
 
 void Renderer::load_encoders(StageTimes& times) {
-  if (conditioner_) return;
-  if (compute_.offload == Offload::kModels) {  // a prompt that was to be encoded earlier
-    transformer_.reset();
-    decoder_.reset();
-    release_freed_memory(compute_.device);
-  }
-  conditioner_.emplace(run_stage("load text encoders", times, [&] {
+  if (models_.text_encoders) return;
+  models_.make_room_for_text_encoders(compute_);
+  models_.text_encoders.emplace(run_stage("load text encoders", times, [&] {
     return load_text_conditioner(folder_, compute_.device, compute_.dtype, load_progress());
   }));
-  if (!transformer_) read_transformer_ahead();
+  if (!models_.transformer) read_transformer_ahead();
 }
 
 // The encoders' files are read, so the disk is free; encoding does not need it. Only if all of the
@@ -166,9 +162,9 @@ text_encoder::EncodedPrompt Renderer::encode(const std::string& prompt, PromptTe
   StageTimes times;
   load_encoders(times);
   stop_.throw_if_requested();
-  return conditioner_->encode(prompt, which == PromptTemplate::kImage
-                                          ? text_encoder::Template::kImage
-                                          : text_encoder::Template::kVideo);
+  return models_.text_encoders->encode(prompt, which == PromptTemplate::kImage
+                                                   ? text_encoder::Template::kImage
+                                                   : text_encoder::Template::kVideo);
 }
 
 ClipTexts Renderer::encode(const GenerationRequest& request) {
@@ -188,25 +184,22 @@ ClipTexts Renderer::encode(const GenerationRequest& request) {
 }
 
 void Renderer::drop_text_encoders() {
-  if (!keeps_encoders_ || compute_.offload == Offload::kModels) conditioner_.reset();
+  if (!keeps_encoders_ || compute_.offload == Offload::kModels) models_.text_encoders.reset();
 }
 
 const dit::Transformer& Renderer::load_transformer() {
-  if (!transformer_) {
+  if (!models_.transformer) {
     read_ahead_.reset();
     drop_text_encoders();
-    if (compute_.offload == Offload::kModels) {
-      decoder_.reset();
-      load_times_ms_.clear();  // each clip has its own
-    }
-    release_freed_memory(compute_.device);
-    transformer_.emplace(run_stage("load transformer", load_times_ms_, [&] {
+    models_.make_room_for_transformer(compute_);
+    if (compute_.offload == Offload::kModels) load_times_ms_.clear();  // each clip has its own
+    models_.transformer.emplace(run_stage("load transformer", load_times_ms_, [&] {
       const auto load = compute_.offload == Offload::kBlocks ? load_streamed_transformer
                                                              : pipeline::load_transformer;
       return load(folder_, compute_.device, compute_.dtype, load_progress());
     }));
   }
-  return *transformer_;
+  return *models_.transformer;
 }
 
 ModelFacts Renderer::facts() {
@@ -312,7 +305,7 @@ at::Tensor Renderer::denoise_clip(const GenerationRequest& request, size_t clip,
     if (outputs.wants_state(num_done, stopping)) keep(so_far, so_far.latents.cpu());
   };
   auto result = run_stage("denoise", report.stages_ms, [&] {
-    return denoise(*transformer_, inputs, attention, progress_, stop_, after_step);
+    return denoise(*models_.transformer, inputs, attention, progress_, stop_, after_step);
   });
   const at::Tensor kept = result.latents.cpu();
   outputs.keep_latents(clip, kept);
@@ -323,12 +316,9 @@ at::Tensor Renderer::denoise_clip(const GenerationRequest& request, size_t clip,
 
 void Renderer::decode_clip(const GenerationRequest& request, size_t clip, const at::Tensor& latents,
                            ClipOutputs& outputs, ClipReport& report) {
-  if (compute_.offload == Offload::kModels) {
-    transformer_.reset();
-    release_freed_memory(compute_.device);
-  }
-  if (!decoder_) {
-    decoder_.emplace(run_stage("load vae", load_times_ms_, [&] {
+  models_.make_room_for_decoder(compute_);
+  if (!models_.decoder) {
+    models_.decoder.emplace(run_stage("load vae", load_times_ms_, [&] {
       return load_decoder(folder_, compute_.device, compute_.vae_dtype, load_progress());
     }));
     report.stages_ms.push_back(load_times_ms_.back());
@@ -337,7 +327,7 @@ void Renderer::decode_clip(const GenerationRequest& request, size_t clip, const 
     return again && !outputs.can_start_again(clip) ? nullptr : &outputs.frames(clip);
   };
   const auto tiling = run_stage("decode", report.stages_ms, [&] {
-    return decode_retrying(*decoder_, latents, request.vae_tiling, open, progress_, stop_);
+    return decode_retrying(*models_.decoder, latents, request.vae_tiling, open, progress_, stop_);
   });
   report.vae_tiling = vae_tiling_text(tiling);
   report.tile_plan = plan_vae_tiles(tiling, request.geometry().latents).text();

@@ -5,17 +5,15 @@
 #include <optional>
 #include <string>
 
-#include "dit/transformer.h"
 #include "pipeline/clip_outputs.h"
 #include "pipeline/denoise.h"
 #include "pipeline/generation_request.h"
+#include "pipeline/loaded_models.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/memory_use.h"
 #include "pipeline/progress.h"
 #include "pipeline/stage_clock.h"
 #include "pipeline/stop_request.h"
-#include "text_encoder/text_conditioner.h"
-#include "vae/decoder.h"
 #include "weights/load_weights.h"
 #include "weights/model_folder.h"
 #include "weights/read_ahead.h"
@@ -101,11 +99,9 @@ class Renderer {
   std::vector<StagePeak> peaks_;
   std::optional<ModelSizes> sizes_;
   bool keeps_encoders_ = false;
-  std::optional<text_encoder::TextConditioner> conditioner_;
   std::optional<weights::ReadAhead> read_ahead_;  // of the transformer, while text is encoded
   std::optional<dit::Config> config_;             // of the transformer
-  std::optional<dit::Transformer> transformer_;
-  std::optional<vae::Decoder> decoder_;
+  LoadedModels models_;
 };
 
 }  // namespace reel::pipeline
