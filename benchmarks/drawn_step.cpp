@@ -5,14 +5,23 @@
 #include <cmath>
 
 #include "attention/device_plan.h"
+#include "attention/xattention_cpu.h"
 #include "benchmarks/given_plan.h"
+#include "core/device.h"
+#include "dit/block_stream.h"
 #include "dit/weight_table.h"
 
 namespace reel::benchmarks {
 namespace {
 
-at::TensorOptions on_gpu(at::ScalarType dtype) {
-  return at::TensorOptions(dtype).device(at::kCUDA);
+// Of blocks that can be scored: [A, m, m].
+at::Tensor block_mass(const at::Tensor& q, const at::Tensor& k, const attention::BlockGrid& grid) {
+  if (q.is_cpu()) return attention::score_blocks_cpu(q, k, grid);
+  attention::PlanOptions options;
+  options.keep_mass = true;
+  std::vector<attention::TimePoint> moments;
+  const std::vector<double> taus(static_cast<size_t>(q.size(1)), 0.9);
+  return attention::plan_on_device(q, k, grid, taus, {}, options, moments).block_mass;
 }
 
 }  // namespace
@@ -47,60 +56,84 @@ TokenGrid grid_of(const StepShape& shape) {
   return {(shape.frames - 1) / 4 + 1, shape.height / 16, shape.width / 16};
 }
 
-std::map<std::string, at::Tensor> draw_weights(const dit::Config& config) {
+at::Tensor draw_weight(const weights::WeightSpec& spec, at::Device device) {
+  const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
+  return at::empty(spec.shape, at::TensorOptions(at::kBFloat16).device(device))
+      .normal_(0.0, 1.0 / std::sqrt(row));
+}
+
+std::map<std::string, at::Tensor> draw_weights(const dit::Config& config, at::Device device) {
   const auto table = dit::weight_table(config);
   std::map<std::string, at::Tensor> tensors;
-  for (const auto& spec : table.specs()) {
-    const auto row = static_cast<double>(spec.num_elements() / spec.shape[0]);
-    tensors[spec.name] =
-        at::empty(spec.shape, on_gpu(at::kBFloat16)).normal_(0.0, 1.0 / std::sqrt(row));
-  }
+  for (const auto& spec : table.specs()) tensors[spec.name] = draw_weight(spec, device);
   return tensors;
 }
 
-dit::Inputs draw_inputs(const StepShape& shape, const dit::Config& config) {
-  const auto draw = [](at::IntArrayRef sizes) { return at::randn(sizes, on_gpu(at::kFloat)); };
+dit::Transformer streamed_transformer(
+    const dit::Config& config, at::Device device,
+    const std::function<at::Tensor(const weights::WeightSpec&)>& weight) {
+  auto blocks =
+      std::make_unique<dit::BlockStream>(config, at::TensorOptions(at::kBFloat16).device(device));
+  blocks->pin();
+  const auto host = blocks->host_tensors();
+  std::map<std::string, at::Tensor> tensors;
+  const auto table = dit::weight_table(config);
+  for (const auto& spec : table.specs()) {
+    const at::Tensor drawn = weight(spec);
+    const auto place = host.find(spec.name);
+    if (place == host.end()) {
+      tensors[spec.name] = drawn;
+    } else {
+      at::Tensor(place->second).copy_(drawn, /*non_blocking=*/true);
+    }
+  }
+  synchronize(device);
+  for (auto& [name, slot] : blocks->slot_tensors()) tensors[name] = slot;
+  weights::WeightStore store(std::move(tensors));
+  return {config, store, std::move(blocks)};
+}
+
+dit::Inputs draw_inputs(const StepShape& shape, const dit::Config& config, at::Device device) {
+  const auto options = at::TensorOptions(at::kFloat).device(device);
   const TokenGrid grid = grid_of(shape);
   dit::Inputs inputs;
-  inputs.latents =
-      draw({1, config.channels, grid.num_frames, 2 * grid.num_rows, 2 * grid.num_columns});
-  inputs.timestep = at::full({1}, 875.0F, on_gpu(at::kFloat));
-  inputs.guidance = at::full({1}, 6000.0F, on_gpu(at::kFloat));
-  inputs.text_states = {draw({shape.text_tokens, config.text_dim})};
-  inputs.text_pooled = draw({1, config.pooled_dim});
+  inputs.latents = at::randn(
+      {1, config.channels, grid.num_frames, 2 * grid.num_rows, 2 * grid.num_columns}, options);
+  inputs.timestep = at::full({1}, 875.0F, options);
+  inputs.guidance = at::full({1}, 6000.0F, options);
+  inputs.text_states = {at::randn({shape.text_tokens, config.text_dim}, options)};
+  inputs.text_pooled = at::randn({1, config.pooled_dim}, options);
   return inputs;
 }
 
 at::Tensor mixture_plan(const StepShape& shape, const dit::Config& config, double density,
-                        int64_t stride) {
+                        int64_t stride, at::Device device) {
   const TokenGrid grid = grid_of(shape);
   const int64_t image = grid.num_tokens();
   const attention::BlockGrid blocks = {.num_tokens = image + shape.text_tokens,
                                        .text_length = shape.text_tokens,
                                        .block = 128,
                                        .stride = stride};
-  const auto drawn = draw_queries_and_keys(grid, mixture(config.num_heads), config.head_dim,
-                                           /*seed=*/1, on_gpu(at::kBFloat16));
+  const auto drawn =
+      draw_queries_and_keys(grid, mixture(config.num_heads), config.head_dim,
+                            /*seed=*/1, at::TensorOptions(at::kBFloat16).device(device));
   const auto with_text = [&](const at::Tensor& x) {
     const at::Tensor joint = at::zeros({blocks.num_tokens, x.size(1), x.size(2)}, x.options());
     joint.slice(0, 0, image).copy_(x);
     return joint;
   };
-  attention::PlanOptions options;
-  options.keep_mass = true;
-  std::vector<attention::TimePoint> moments;
-  const std::vector<double> taus(static_cast<size_t>(config.num_heads), 0.9);
-  const auto plan = attention::plan_on_device(with_text(drawn.q), with_text(drawn.k), blocks, taus,
-                                              {}, options, moments);
-  return plan_of_density(plan.block_mass, blocks, {}, density);
+  return plan_of_density(block_mass(with_text(drawn.q), with_text(drawn.k), blocks), blocks, {},
+                         density);
 }
 
-attention::Attention sparse_attention(const dit::Config& config, double tau, int64_t stride) {
+attention::Attention sparse_attention(const dit::Config& config, double tau, int64_t stride,
+                                      const std::string& select) {
   attention::ScheduleOptions options;
   options.dense_steps = "0";
   options.dense_steps_given = true;
   options.tau = tau;
   options.stride = stride;
+  options.select = select;
   attention::ScheduleShape shape;
   shape.num_layers = config.num_layers();
   shape.num_heads = config.num_heads;

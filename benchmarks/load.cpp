@@ -1,13 +1,11 @@
 // Loading a transformer: from a safetensors file in the diffusers layout to fused tensors on the
 // device. The file is drawn, and in the page cache after the first run: this measures the program,
 // not the disk.
-#include <stdlib.h>
-
 #include <filesystem>
 
+#include "benchmarks/scratch_folder.h"
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
-#include "core/error.h"
 #include "core/random.h"
 #include "dit/weight_table.h"
 #include "weights/load_weights.h"
@@ -40,26 +38,6 @@ dit::Config config_of(const ModelFlags& flags) {
           .rope_axes = {16, 56, 56}};
 }
 
-// A folder that goes with the program.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "sparsereel-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) fail<IoError>(name, ": cannot be made");
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  std::filesystem::path file() const { return path_ / "model.safetensors"; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // Writes the published tensors; returns their size in bytes.
 double write_model(const std::filesystem::path& file, const std::vector<weights::Recipe>& recipes,
                    at::ScalarType stored) {
@@ -85,15 +63,16 @@ int run(int argc, char** argv) {
   app.add_option("--single-blocks", model.single_blocks)->check(CLI::NonNegativeNumber);
   app.add_option("--heads", model.heads, "of 128 channels each")->check(CLI::PositiveNumber);
   app.add_option("--stored", model.stored, "dtype in the file");
-  const Scratch scratch;
+  const ScratchFolder scratch;
+  const std::filesystem::path file = scratch / "model.safetensors";
   return run_benchmark("load", app, flags, argc, argv, [&] {
     const dit::Config config = config_of(model);
     const auto recipes =
         weights::recipes_for(dit::weight_table(config), dit::diffusers_rules(config));
-    const double num_bytes = write_model(scratch.file(), recipes, parse_dtype(model.stored));
+    const double num_bytes = write_model(file, recipes, parse_dtype(model.stored));
     const at::Device device = parse_device(flags.device);
     const at::ScalarType dtype = parse_dtype(flags.dtype);
-    const auto load = [=, file = scratch.file()] {
+    const auto load = [=] {
       weights::load_weights("transformer", weights::open_safetensors(file), recipes, {}, device,
                             dtype);
       synchronize(device);

@@ -25,10 +25,11 @@ MeasuredStep measure_step(const dit::Transformer& transformer, const dit::Inputs
                           const StepShape& shape, attention::Attention& attention) {
   using attention::TimePoint;
   MeasuredStep step;
-  const OpTimes watch;
-  const auto start = TimePoint::now(at::kCUDA);
+  const at::Device device = transformer.device();
+  const OpTimes watch(device);
+  const auto start = TimePoint::now(device);
   transformer.forward(inputs, attention.at_step(0));
-  step.step_ms = start.ms_until(TimePoint::now(at::kCUDA));
+  step.step_ms = start.ms_until(TimePoint::now(device));
   const auto& statistics = attention.statistics();
   const auto times = statistics.times(0);
   step.score_ms = times.score_ms;
@@ -59,11 +60,15 @@ attention::Attention attention_of(const std::string& mode, const dit::Config& co
     attention.use_kernels(attention::GpuKernels::kLibTorch);
     return attention;
   }
-  if (mode != "given" && mode != "selected") {
-    fail<ConfigError>("--modes: got ", mode, ", want given, selected, dense or cudnn");
+  const auto colon = mode.find(':');
+  const std::string kind = mode.substr(0, colon);
+  const std::string suffix = colon == std::string::npos ? "" : mode.substr(colon);
+  if ((kind != "given" && kind != "selected") || (!suffix.empty() && suffix != ":e4m3")) {
+    fail<ConfigError>("--modes: got ", mode,
+                      ", want given, given:e4m3, selected, selected:e4m3, dense or cudnn");
   }
-  auto attention = sparse_attention(config, tau, stride);
-  if (mode == "given") attention.give_plan(plan);
+  auto attention = sparse_attention(config, tau, stride, "antidiagonal" + suffix);
+  if (kind == "given") attention.give_plan(plan);
   return attention;
 }
 

@@ -1,4 +1,4 @@
-// One denoising step on a GPU, timed and split into what took the time.
+// One denoising step, timed and split into what took the time.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@
 
 namespace reel::benchmarks {
 
-/// Milliseconds on the GPU's clock.
+/// Milliseconds on the device's clock.
 struct MeasuredStep {
   double step_ms = 0;
   double score_ms = 0;
@@ -31,13 +31,13 @@ struct MeasuredStep {
   nlohmann::json json() const;  ///< all of it under these names, "products_tflops", "rest_ms"
 };
 
-/// Runs step 0 once; `attention` must be fresh. Waits for the GPU.
+/// Runs step 0 once; `attention` must be fresh. Waits for the device.
 MeasuredStep measure_step(const dit::Transformer& transformer, const dit::Inputs& inputs,
                           const StepShape& shape, attention::Attention& attention);
 
 /// "dense": our kernels, "cudnn": without them, "selected": sparse from the first step on,
-/// "given": the same, attending to `plan` instead of what it selects. Throws ConfigError for
-/// another mode.
+/// "given": the same, attending to `plan` instead of what it selects; "selected:e4m3" and
+/// "given:e4m3" score from 8-bit queries and keys. Throws ConfigError for another mode.
 attention::Attention attention_of(const std::string& mode, const dit::Config& config, double tau,
                                   int64_t stride, const at::Tensor& plan);
 

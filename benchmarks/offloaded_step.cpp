@@ -19,7 +19,6 @@ namespace reel::benchmarks {
 namespace {
 
 namespace allocator = c10::cuda::CUDACachingAllocator;
-using Tensors = std::map<std::string, at::Tensor>;
 
 struct Flags {
   StepShape shape;
@@ -58,8 +57,9 @@ class OffloadedStep {
         plan_(mixture_plan(flags.shape, config_, flags.density, /*stride=*/8)) {}
 
   void run() {
-    Tensors weights = draw_weights(config_);
-    streamed_.emplace(make_streamed(weights));
+    auto weights = draw_weights(config_);
+    streamed_.emplace(streamed_transformer(
+        config_, at::kCUDA, [&](const auto& spec) { return weights.at(spec.name); }));
     weights::WeightStore store(std::move(weights));
     resident_.emplace(config_, store);
     synchronize(at::kCUDA);
@@ -74,20 +74,6 @@ class OffloadedStep {
   }
 
  private:
-  dit::Transformer make_streamed(const Tensors& weights) const {
-    auto blocks = std::make_unique<dit::BlockStream>(
-        config_, at::TensorOptions(at::kBFloat16).device(at::kCUDA));
-    blocks->pin();
-    Tensors tensors = weights;
-    for (auto& [name, host] : blocks->host_tensors()) {
-      host.copy_(weights.at(name), /*non_blocking=*/true);
-    }
-    synchronize(at::kCUDA);
-    for (auto& [name, slot] : blocks->slot_tensors()) tensors[name] = slot;
-    weights::WeightStore store(std::move(tensors));
-    return {config_, store, std::move(blocks)};
-  }
-
   attention::Attention attention_of(const std::string& mode) const {
     if (mode == "dense") return {};
     auto attention = sparse_attention(config_, /*tau=*/flags_.density, /*stride=*/8);

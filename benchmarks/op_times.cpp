@@ -18,6 +18,7 @@ struct Call {
 // Callbacks are plain functions, so what they fill lies outside of them.
 thread_local std::vector<Call> calls;
 thread_local int depth = 0;
+thread_local c10::Device watched(at::kCPU);
 
 struct Running : at::ObserverContext {
   bool outermost = false;
@@ -27,7 +28,7 @@ struct Running : at::ObserverContext {
 std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& /*function*/) {
   auto running = std::make_unique<Running>();
   running->outermost = depth++ == 0;
-  if (running->outermost) running->start = TimePoint::now(at::kCUDA);
+  if (running->outermost) running->start = TimePoint::now(watched);
   return running;
 }
 
@@ -35,12 +36,13 @@ void on_end(const at::RecordFunction& function, at::ObserverContext* context) {
   --depth;
   const auto* running = static_cast<const Running*>(context);
   if (running == nullptr || !running->outermost) return;
-  calls.push_back({function.name(), running->start, TimePoint::now(at::kCUDA)});
+  calls.push_back({function.name(), running->start, TimePoint::now(watched)});
 }
 
 }  // namespace
 
-OpTimes::OpTimes() {
+OpTimes::OpTimes(c10::Device device) {
+  watched = device;
   calls.clear();
   handle_ = at::addThreadLocalCallback(
       at::RecordFunctionCallback(on_start, on_end).scopes({at::RecordScope::FUNCTION}));

@@ -1,7 +1,8 @@
-// How long every LibTorch operator kept the GPU, by events around the outermost ones.
+// How long every LibTorch operator kept the device, by moments around the outermost ones.
 #pragma once
 
 #include <ATen/record_function.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 #include <map>
@@ -18,7 +19,7 @@ struct OpTime {
 /// operator of LibTorch (our kernels) is not seen.
 class OpTimes {
  public:
-  OpTimes();
+  explicit OpTimes(c10::Device device);
   ~OpTimes();
   OpTimes(const OpTimes&) = delete;
   OpTimes& operator=(const OpTimes&) = delete;

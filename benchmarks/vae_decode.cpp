@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "benchmarks/drawn_vae.h"
 #include "benchmarks/timed_runs.h"
 #include "core/device.h"
 #include "core/random.h"
@@ -15,7 +16,6 @@
 #include "vae/decoder.h"
 #include "vae/tile_memory.h"
 #include "vae/tiled_vae.h"
-#include "vae/weight_table.h"
 
 #if REEL_CUDA
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -41,42 +41,9 @@ struct ClipFlags {
   bool psnr = false;
 };
 
-vae::Config config_of(const std::string& model) {
-  const bool full = model == "full";
-  vae::Config config;
-  config.latent_channels = 16;
-  config.block_channels = {24, 48, 64, 64};
-  if (full) config.block_channels = {128, 256, 512, 512};
-  config.layers_per_block = full ? 2 : 1;
-  config.num_groups = full ? 32 : 2;
-  config.mid_attention = true;
-  config.scaling_factor = 0.476986;
-  return config;
-}
-
 vae::Backend backend_of(const std::string& name) {
   if (name == "plain") return vae::Backend::kLibTorch;
   return name == "unfolded" ? vae::Backend::kUnfolded : vae::Backend::kBest;
-}
-
-vae::Decoder draw(const vae::Config& config, at::Device device, at::ScalarType dtype,
-                  vae::Backend backend) {
-  NormalStream stream(1);
-  at::manual_seed(1);
-  const auto next = [&](const std::vector<int64_t>& shape) {  // a GPU draws its own, in no time
-    return device.is_cuda() ? at::randn(shape, at::TensorOptions().device(device))
-                            : stream.next(shape);
-  };
-  std::map<std::string, at::Tensor> tensors;
-  const auto table = vae::decoder_table(config);
-  for (const auto& spec : table.specs()) {
-    const auto fan_in = static_cast<double>(spec.num_elements() / spec.shape[0]);
-    const bool norm_weight = spec.shape.size() == 1 && spec.name.ends_with("norm.weight");
-    tensors[spec.name] =
-        (next(spec.shape) / std::sqrt(fan_in) + (norm_weight ? 1.0 : 0.0)).to(device, dtype);
-  }
-  weights::WeightStore store(std::move(tensors));
-  return {config, store, backend};
 }
 
 TilePlan plan_of(const std::string& tiling, const vae::LatentSize& size) {
@@ -134,11 +101,11 @@ double psnr_db(const at::Tensor& got, const at::Tensor& want) {
 }
 
 HotPath prepare(const ClipFlags& clip, const RunFlags& flags) {
-  const vae::Config config = config_of(clip.model);
+  const vae::Config config = vae_config(clip.model);
   const at::Device device = parse_device(flags.device);
   if (clip.search) at::globalContext().setBenchmarkCuDNN(true);
   const auto decoder = std::make_shared<const vae::Decoder>(
-      draw(config, device, parse_dtype(flags.dtype), backend_of(clip.backend)));
+      draw_decoder(config, device, parse_dtype(flags.dtype), backend_of(clip.backend)));
   const vae::LatentSize size{vae::num_latent_frames(clip.frames), clip.height / vae::kSpatialRatio,
                              clip.width / vae::kSpatialRatio};
   const at::Tensor z = NormalStream(2)
@@ -150,7 +117,7 @@ HotPath prepare(const ClipFlags& clip, const RunFlags& flags) {
                           {"tiling", clip.tiling},  {"tiles", plan.num_tiles()},
                           {"backend", clip.backend}};
   if (clip.psnr) {
-    const auto exact = draw(config, device, at::kFloat, vae::Backend::kLibTorch);
+    const auto exact = draw_decoder(config, device, at::kFloat, vae::Backend::kLibTorch);
     facts["psnr_against_fp32_db"] =
         psnr_db(decode_to_tensor(*decoder, z, plan), decode_to_tensor(exact, z, plan));
   }

@@ -1,11 +1,9 @@
 // Encoding a clip into an MP4 file with the encoder's defaults: what follows decoding, on the CPU.
-// Frames pan over a smooth picture with a little noise, about as hard as a generated clip.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
-#include <cmath>
 #include <filesystem>
-#include <numbers>
 
+#include "benchmarks/panning_clip.h"
 #include "benchmarks/timed_runs.h"
 #include "media/encoder_plan.h"
 #include "media/mp4_writer.h"
@@ -22,28 +20,8 @@ struct ClipFlags {
   std::string out = "video_encode.mp4";
 };
 
-// [F, H, W, 3] uint8.
-at::Tensor draw_clip(const ClipFlags& clip) {
-  constexpr double kNoise = 3.0;
-  constexpr double kSpeed = 4.0;  // pixels a frame
-  at::manual_seed(1);
-  const at::Tensor y = at::arange(clip.height, at::kFloat).unsqueeze(1);
-  std::vector<at::Tensor> frames;
-  for (int64_t frame = 0; frame < clip.frames; ++frame) {
-    const at::Tensor x = at::arange(clip.width, at::kFloat) + kSpeed * static_cast<double>(frame);
-    std::vector<at::Tensor> channels;
-    for (const double period : {97.0, 151.0, 233.0}) {
-      const double turn = 2.0 * std::numbers::pi / period;
-      channels.push_back((x * turn + y * (turn / 3)).sin() * 60 + (y * turn).cos() * 40 + 128);
-    }
-    const at::Tensor picture = at::stack(channels, -1);
-    frames.push_back((picture + at::randn_like(picture) * kNoise).clamp_(0, 255).to(at::kByte));
-  }
-  return at::stack(frames);
-}
-
 HotPath prepare(const ClipFlags& clip) {
-  const at::Tensor frames = draw_clip(clip);
+  const at::Tensor frames = panning_clip(clip.frames, clip.height, clip.width);
   media::EncoderOptions options;
   if (!clip.preset.empty()) options.preset = clip.preset;
   const auto plan = media::plan_encoder(options, clip.width, clip.height);
