@@ -78,6 +78,7 @@ class FullVideo {
     std::printf("memory plan, offload %s:\n%s\n", pipeline::offload_name(compute().offload).c_str(),
                 pipeline::memory_text(figures_.plan).c_str());
     std::fflush(stdout);
+    pipeline::start_peak(compute().device);  // the allocator knows no device before its first use
     pipeline::limit_device_memory(compute().device, compute().max_vram_bytes);
     if (flags_.text) encode_text();
     if (!flags_.modes.empty()) denoise();
