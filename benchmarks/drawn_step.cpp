@@ -7,6 +7,7 @@
 #include "attention/device_plan.h"
 #include "attention/xattention_cpu.h"
 #include "benchmarks/given_plan.h"
+#include "benchmarks/transformer_sizes.h"
 #include "core/device.h"
 #include "dit/block_stream.h"
 #include "dit/weight_table.h"
@@ -36,20 +37,7 @@ void add_shape_flags(CLI::App& app, StepShape& shape) {
 }
 
 dit::Config config_of(const StepShape& shape) {
-  return {.channels = 16,
-          .num_heads = 24,
-          .head_dim = 128,
-          .num_double_blocks = shape.num_double_blocks,
-          .num_single_blocks = shape.num_single_blocks,
-          .num_refiner_blocks = 2,
-          .mlp_width = 12'288,
-          .patch_size_t = 1,
-          .patch_size = 2,
-          .embeds_guidance = true,
-          .text_dim = 4096,
-          .pooled_dim = 768,
-          .rope_theta = 256.0,
-          .rope_axes = {16, 56, 56}};
+  return transformer_config(/*num_heads=*/24, shape.num_double_blocks, shape.num_single_blocks);
 }
 
 TokenGrid grid_of(const StepShape& shape) {

@@ -5,6 +5,7 @@
 
 #include "benchmarks/scratch_folder.h"
 #include "benchmarks/timed_runs.h"
+#include "benchmarks/transformer_sizes.h"
 #include "core/device.h"
 #include "core/random.h"
 #include "dit/weight_table.h"
@@ -20,23 +21,6 @@ struct ModelFlags {
   int64_t heads = 8;
   std::string stored = "bf16";
 };
-
-dit::Config config_of(const ModelFlags& flags) {
-  return {.channels = 16,
-          .num_heads = flags.heads,
-          .head_dim = 128,
-          .num_double_blocks = flags.double_blocks,
-          .num_single_blocks = flags.single_blocks,
-          .num_refiner_blocks = 2,
-          .mlp_width = flags.heads * 128 * 4,
-          .patch_size_t = 1,
-          .patch_size = 2,
-          .embeds_guidance = true,
-          .text_dim = 4096,
-          .pooled_dim = 768,
-          .rope_theta = 256.0,
-          .rope_axes = {16, 56, 56}};
-}
 
 // Writes the published tensors; returns their size in bytes.
 double write_model(const std::filesystem::path& file, const std::vector<weights::Recipe>& recipes,
@@ -66,7 +50,8 @@ int run(int argc, char** argv) {
   const ScratchFolder scratch;
   const std::filesystem::path file = scratch / "model.safetensors";
   return run_benchmark("load", app, flags, argc, argv, [&] {
-    const dit::Config config = config_of(model);
+    const dit::Config config =
+        transformer_config(model.heads, model.double_blocks, model.single_blocks);
     const auto recipes =
         weights::recipes_for(dit::weight_table(config), dit::diffusers_rules(config));
     const double num_bytes = write_model(file, recipes, parse_dtype(model.stored));

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "benchmarks/timed_runs.h"
+#include "benchmarks/transformer_sizes.h"
 #include "core/device.h"
 #include "core/error.h"
 #include "core/stopwatch.h"
@@ -38,23 +39,6 @@ struct Flags {
   std::string device = "cuda";
   std::string json;
 };
-
-dit::Config config_of(const Flags& flags) {
-  return {.channels = 16,
-          .num_heads = flags.heads,
-          .head_dim = 128,
-          .num_double_blocks = flags.double_blocks,
-          .num_single_blocks = flags.single_blocks,
-          .num_refiner_blocks = 2,
-          .mlp_width = flags.heads * 128 * 4,
-          .patch_size_t = 1,
-          .patch_size = 2,
-          .embeds_guidance = true,
-          .text_dim = 4096,
-          .pooled_dim = 768,
-          .rope_theta = 256.0,
-          .rope_axes = {16, 56, 56}};
-}
 
 // A safetensors file of bf16 numbers without a name.
 class MemoryFile {
@@ -119,7 +103,7 @@ class LoadToGpu {
  public:
   explicit LoadToGpu(const Flags& flags)
       : flags_(flags),
-        config_(config_of(flags)),
+        config_(transformer_config(flags.heads, flags.double_blocks, flags.single_blocks)),
         device_(parse_device(flags.device)),
         recipes_(weights::recipes_for(dit::weight_table(config_), dit::diffusers_rules(config_))),
         file_(recipes_) {
